@@ -1,0 +1,1 @@
+"""The durable, chained record of what was asked, decided and done."""

@@ -1,0 +1,1 @@
+"""Homes x agents -> Inventory: what is configured, what runs, what could not be read."""

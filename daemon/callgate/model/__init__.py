@@ -1,0 +1,1 @@
+"""Pure: the nouns that all parts share."""

@@ -1,0 +1,86 @@
+"""Pure: one call, who makes it, and what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from callgate.model.identity import Identified
+
+
+class Effect(IntEnum):
+    """What is done with a call. The larger, the more severe: severity beats order everywhere."""
+
+    ALLOW = 0
+    ASK = 1
+    DENY = 2
+
+    @property
+    def word(self) -> str:
+        """The word that people, files and the log use."""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, word: str) -> Effect:
+        """The effect of that name. Raises ValueError for any other word."""
+        try:
+            return cls[word.upper()]
+        except KeyError:
+            raise ValueError(f"{word!r} is not an effect: expected allow, ask or deny") from None
+
+
+class Mode(StrEnum):
+    """`observe` records what would have happened and lets everything pass; `enforce` does it."""
+
+    OBSERVE = "observe"
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided, by which rule, and why. The reason is a sentence for the agent's user."""
+
+    effect: Effect
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, as the operating system says (never as the peer says)."""
+
+    uid: int
+    pid: int
+    agent: str | None
+    """Id of the agent found among the ancestors of `pid`, else the one that our launcher was made for, else None."""
+    agent_evidence: str
+    session: str
+    """boot id, pid and start time of the root process of the agent (or of the shim, when no agent is known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One shim at work: its caller, the server behind it, and the entry that it was started from."""
+
+    uid: str
+    """Chosen by the shim, the same after a reconnect; part of each call's id."""
+    caller: Caller
+    server: Identified
+    entry: str
+    """The name of the server in the agent's config, or the command's own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to the gate."""
+
+    uid: str
+    session: Session
+    method: str
+    tool: str | None
+    arguments: Mapping[str, object] | None = field(default=None)
+    size: int = 0
+    """Bytes of the whole message."""
+    truncated: bool = False
+    """The message was larger than what is inspected: `arguments` is None though there were some."""

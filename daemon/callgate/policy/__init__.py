@@ -1,0 +1,1 @@
+"""Pure: rules, verdicts and what they are decided on."""

@@ -1,0 +1,1 @@
+"""Listeners and routes of gate.sock and api.sock."""

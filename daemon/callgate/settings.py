@@ -1,0 +1,144 @@
+"""The daemon's own settings, and every limit on what others can send us: name, unit, reason."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from callgate.model.call import Effect, Mode
+from callgate.model.errors import SettingsError
+from callgate.system.files import read_capped
+
+
+class Durability(StrEnum):
+    """What a row that was answered for survives: `commit` a crash of any process, `fsync` a power cut too."""
+
+    COMMIT = "commit"
+    FSYNC = "fsync"
+
+
+class Payload(StrEnum):
+    """How much of a call's arguments the log keeps."""
+
+    NONE = "none"
+    DIGEST = "digest"
+    REDACTED = "redacted"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The audit log."""
+
+    durability: Durability = Durability.COMMIT
+    """What a row survives before the call goes on: "commit" (a crash of any process) or "fsync" (a power cut too)."""
+    payload: Payload = Payload.REDACTED
+    """What is kept of a call's arguments: "none", "digest", "redacted" (secrets taken out) or "full"."""
+    payload_max: int = 16 * 1024
+    """Bytes kept of one payload; the rest is cut off and marked."""
+    retention_days: int = 400
+    """Days before rows are removed (the chain stays verifiable); 0 keeps everything. The EU AI Act asks for six months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Watching the agents' files."""
+
+    rewrap: bool = True
+    """Wrap again what was unwrapped behind our back, and new entries, as soon as they are seen."""
+    full_look: int = 60
+    """Seconds between full looks, for changes that the system did not report (network homes, full queues)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Limits of discovery: homes are large and hostile."""
+
+    file_max: int = 8 * 1024 * 1024
+    """Bytes of one config file; a larger one is skipped and reported. (~/.claude.json reaches some MB.)"""
+    depth: int = 5
+    """Folders below the home in which projects are looked for."""
+    folders_max: int = 20_000
+    """Folders visited in one look for projects."""
+    seconds: float = 5.0
+    """Time for one look for projects; what is not reached by then is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. A file names only what differs from these defaults."""
+
+    mode: Mode = Mode.OBSERVE
+    """"observe" records what would have happened and lets everything pass; "enforce" does it."""
+    on_doubt: Effect = Effect.DENY
+    """What a call gets in enforce mode when it cannot be decided (daemon away, log not writable): "allow", "ask" or "deny"."""
+    deadline: float = 5.0
+    """Seconds that a shim waits for an answer before doubt begins. Agents give up after 30 or more."""
+    audit: Audit = field(default_factory=Audit)
+    watch: Watch = field(default_factory=Watch)
+    scan: Scan = field(default_factory=Scan)
+
+
+MESSAGE_MAX = 64 * 1024 * 1024
+"""Bytes of one JSON-RPC message that the shim relays; a larger one is refused with an error to its sender."""
+SETTINGS_MAX = 256 * 1024
+"""Bytes of our settings file."""
+CONNECTIONS_MAX = 1024
+"""Open connections on gate.sock; the next one is refused (a shim then acts by on_doubt)."""
+
+T = TypeVar("T")
+
+
+def load(path: Path) -> Settings:
+    """The settings in `path`, or the defaults if there is no such file. Raises SettingsError naming key and file."""
+    try:
+        text = read_capped(path, SETTINGS_MAX).decode()
+    except FileNotFoundError:
+        return Settings()
+    except UnicodeDecodeError as error:
+        raise SettingsError(str(path), "is not UTF-8", "save it as UTF-8") from error
+    try:
+        return parse(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValueError) as error:
+        raise SettingsError(str(path), str(error), "see docs/settings.md") from error
+
+
+def parse(document: dict[str, Any]) -> Settings:
+    """Settings from a parsed document. Raises ValueError that names the key."""
+    return _build(Settings, document, "")
+
+
+def _build(cls: type[T], document: dict[str, Any], prefix: str) -> T:
+    hints = get_type_hints(cls)
+    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    for key in document:
+        if key not in known:
+            raise ValueError(f"unknown setting {prefix}{key} (known: {', '.join(sorted(known))})")
+    values = {key: _value(hints[key], value, prefix + key) for key, value in document.items()}
+    return cls(**values)
+
+
+def _value(wanted: Any, value: Any, key: str) -> Any:
+    if is_dataclass(wanted):
+        if not isinstance(value, dict):
+            raise ValueError(f"{key} must be a table")
+        return _build(wanted, value, key + ".")  # type: ignore[arg-type]
+    if wanted is Effect:
+        if not isinstance(value, str):
+            raise ValueError(f"{key} must be a word: allow, ask or deny")
+        return Effect.of(value)
+    if isinstance(wanted, type) and issubclass(wanted, StrEnum):
+        try:
+            return wanted(value)
+        except ValueError:
+            raise ValueError(f"{key} must be one of {', '.join(wanted)}, not {value!r}") from None
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if type(value) is not wanted:
+        raise ValueError(f"{key} must be {wanted.__name__}, not {value!r}")
+    if wanted in (int, float) and not 0 <= value < 2**40:
+        raise ValueError(f"{key} is out of range: {value!r}")
+    return value

@@ -1,0 +1,70 @@
+"""Pure: the frames that a shim and the gate exchange over gate.sock.
+
+A frame is `length (4 bytes, little endian, of all that follows) | kind (1 byte) | serial (4 bytes, little endian) | body`.
+A question (HELLO, ASK, LIST) is answered by exactly one ANSWER with the same serial; a NOTE is not answered.
+"""
+
+VERSION = 1
+HEAD = 9
+"""Bytes before the body."""
+MAX_BODY = 2 * 1024 * 1024
+"""Bytes. A question carries at most this much of a message (the rest is cut off and flagged): see MAX_INSPECTED."""
+MAX_INSPECTED = 1024 * 1024
+"""Bytes of one JSON-RPC message that the gate looks at."""
+
+# shim -> gate
+HELLO = 1
+"""Body: JSON object; the first frame of each connection and the launch question. Fields:
+version, uid (16 hex digits, the same after a reconnect), resumed (bool), launcher (agent id the launcher was made for, or ""),
+entry (name of the server in that config), argv, cwd, path (the PATH), pid, server_pid (0 before the start), build."""
+ASK = 2
+"""Body: flags (1 byte) + raw bytes of one JSON-RPC tools/call request. The gate answers when its audit row is durable."""
+LIST = 3
+"""Body: flags (1 byte) + raw bytes of one JSON-RPC answer to tools/list. The answer names the tools to hide."""
+NOTE = 4
+"""Body: JSON object with `what`: "answered" {call, ms, bytes, error}, "started" {pid}, "ended" {code},
+"said" {method, direction, ...}."""
+
+# gate -> shim
+ANSWER = 16
+"""Body: effect (1 byte) + UTF-8 JSON object. To HELLO and ASK: {rule, reason}; nothing after the effect byte when
+allowed without more to say. To LIST: {hide: [names]}."""
+
+# flags of ASK and LIST
+RETRY = 1
+"""The same question was sent before the connection broke: the gate may know its answer already."""
+TRUNCATED = 2
+"""The message is larger than MAX_INSPECTED: the body is {"method","params":{"name"},"id"} rebuilt by the shim,
+without arguments."""
+OVERSIZE_LIST = 4
+"""A LIST larger than MAX_INSPECTED: body holds only {"names": [...]} collected by the shim."""
+
+# effects on the wire: the same numbers as model.call.Effect
+ALLOW, ASK_USER, DENY = 0, 1, 2
+
+
+def pack(kind: int, serial: int, body: bytes = b"") -> bytes:
+    """One frame as bytes."""
+    return (len(body) + 5).to_bytes(4, "little") + bytes((kind,)) + serial.to_bytes(4, "little") + body
+
+
+def unpack(buffer: bytearray) -> list[tuple[int, int, bytes]]:
+    """Take whole frames off the front of a bytearray: a list of (kind, serial, body).
+
+    Raises ValueError when a length is impossible (the peer is not one of ours).
+    """
+    frames = []
+    at = 0
+    size = len(buffer)
+    while size - at >= HEAD:
+        length = int.from_bytes(buffer[at : at + 4], "little")
+        if not 5 <= length <= MAX_BODY + 5:
+            raise ValueError(f"frame of {length} bytes")
+        end = at + 4 + length
+        if end > size:
+            break
+        frames.append((buffer[at + 4], int.from_bytes(buffer[at + 5 : at + 9], "little"), bytes(buffer[at + 9 : end])))
+        at = end
+    if at:
+        del buffer[:at]
+    return frames

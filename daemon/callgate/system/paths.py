@@ -1,0 +1,152 @@
+"""Where Callgate's own state lives, and whose home this is, per operating system."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from callgate.model.errors import SettingsError
+from callgate.model.inventory import Surroundings
+
+SOCKET_PATH_MAX = 100
+"""Bytes. The kernel's sun_path holds 108 on Linux and 104 on macOS, the final NUL included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The three folders that hold all of Callgate's own state. All are private to the user (0700)."""
+
+    config: Path
+    data: Path
+    runtime: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings file; absent means all defaults."""
+        return self.config / "config.toml"
+
+    @property
+    def registry(self) -> Path:
+        """What is allowed on this machine."""
+        return self.config / "registry.json"
+
+    @property
+    def audit(self) -> Path:
+        """The audit log."""
+        return self.data / "audit.db"
+
+    @property
+    def journal(self) -> Path:
+        """What we changed in the users' files, to put it back."""
+        return self.data / "journal"
+
+    @property
+    def launchers(self) -> Path:
+        """One small script per wrapped entry."""
+        return self.data / "launchers"
+
+    @property
+    def shim(self) -> Path:
+        """Our copy of the shim, which survives the removal of the environment that installed it."""
+        return self.data / "shim"
+
+    @property
+    def shim_conf(self) -> Path:
+        """What the shim must know before it can ask: socket, mode, on_doubt, limits."""
+        return self.data / "shim.conf"
+
+    @property
+    def spool(self) -> Path:
+        """What shims let through or refused while the daemon was away; the daemon takes it in."""
+        return self.data / "spool"
+
+    @property
+    def gate_socket(self) -> Path:
+        """Where shims and hooks ask."""
+        return self.runtime / "gate.sock"
+
+    @property
+    def api_socket(self) -> Path:
+        """Where the command line and the tray ask."""
+        return self.runtime / "api.sock"
+
+    @property
+    def pid_file(self) -> Path:
+        """Locked by the running daemon; holds its pid."""
+        return self.runtime / "daemon.pid"
+
+    @property
+    def daemon_log(self) -> Path:
+        """What the daemon says to its operator."""
+        return self.data / "daemon.log"
+
+    def make(self) -> None:
+        """Create the folders, private to this user. Raises SettingsError if one cannot be made or is not ours."""
+        for folder in (self.config, self.data, self.runtime, self.launchers, self.journal, self.spool):
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                found = folder.stat()
+                if hasattr(os, "getuid"):
+                    if found.st_uid != os.getuid():
+                        raise SettingsError(str(folder), f"belongs to user {found.st_uid}, not to you", "move it away")
+                    if found.st_mode & 0o077:
+                        folder.chmod(0o700)
+            except OSError as error:
+                raise SettingsError(
+                    str(folder), f"cannot be made ({error.strerror})", "check the parent's rights"
+                ) from error
+
+
+def folders(env: Mapping[str, str]) -> Folders:
+    """Where state lives for this environment: all under CALLGATE_HOME if it is set, else the platform's places.
+
+    Raises SettingsError if neither CALLGATE_HOME nor a home directory can be found.
+    """
+    if root := env.get("CALLGATE_HOME"):
+        base = Path(root).expanduser()
+        if not base.is_absolute():
+            base = Path.cwd() / base
+        return _short(Folders(base / "config", base / "data", base / "run"))
+    home_of(env)  # a clear error now rather than a folder named "~" later
+    dirs = platformdirs.PlatformDirs("callgate", appauthor=False)
+    return _short(Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_runtime_path))
+
+
+def _short(wanted: Folders) -> Folders:
+    """The same folders, but with sockets elsewhere when their path would be too long for the kernel."""
+    if len(os.fsencode(wanted.gate_socket)) <= SOCKET_PATH_MAX:
+        return wanted
+    name = hashlib.sha256(os.fsencode(wanted.runtime)).hexdigest()[:16]
+    root = Path("/run/user") / str(os.getuid())
+    if not root.is_dir():
+        root = Path("/tmp")  # noqa: S108 - the folder below is made 0700 and its owner is checked in make()
+    return Folders(wanted.config, wanted.data, root / f"callgate-{os.getuid()}-{name}")
+
+
+def home_of(env: Mapping[str, str]) -> Path:
+    """The user's home: HOME, else the account database's. Raises SettingsError if neither names a folder."""
+    home = env.get("USERPROFILE" if sys.platform == "win32" else "HOME") or ""
+    if not home:
+        try:
+            home = str(Path("~").expanduser())
+        except RuntimeError:
+            home = ""
+    if not home or not Path(home).is_absolute():
+        raise SettingsError("HOME", "is not set and the account has no home folder", "set HOME or CALLGATE_HOME")
+    return Path(home)
+
+
+def surroundings(env: Mapping[str, str], home: Path | None = None) -> Surroundings:
+    """What path templates depend on. With `home` given, only that home counts: variables of *this* process's
+    environment that point elsewhere (CLAUDE_CONFIG_DIR, CODEX_HOME, XDG_CONFIG_HOME, ...) are left out.
+    """
+    name = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
+    if home is None:
+        return Surroundings(str(home_of(env)), name, dict(env))
+    return Surroundings(str(home), name, {})
