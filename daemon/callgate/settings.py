@@ -40,7 +40,7 @@ class Audit:
     payload_max: int = 16 * 1024
     """Bytes kept of one payload; the rest is cut off and marked."""
     retention_days: int = 400
-    """Days before rows are removed (the chain stays verifiable); 0 keeps everything. The EU AI Act asks for six months."""
+    """Days before rows are removed (the chain stays verifiable); 0 keeps all. The EU AI Act asks for six months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Settings:
     mode: Mode = Mode.OBSERVE
     """"observe" records what would have happened and lets everything pass; "enforce" does it."""
     on_doubt: Effect = Effect.DENY
-    """What a call gets in enforce mode when it cannot be decided (daemon away, log not writable): "allow", "ask" or "deny"."""
+    """What a call gets in enforce mode when it cannot be decided (daemon away, log not writable)."""
     deadline: float = 5.0
     """Seconds that a shim waits for an answer before doubt begins. Agents give up after 30 or more."""
     audit: Audit = field(default_factory=Audit)

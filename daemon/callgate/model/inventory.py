@@ -44,6 +44,8 @@ class ConfigFile:
     scope: Scope
     path: str
     format: Format
+    shape: str
+    """Name of the shape (agents.shapes.SHAPES) that reads this file's entries."""
     project: str | None = None
 
 

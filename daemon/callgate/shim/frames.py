@@ -1,6 +1,6 @@
 """Pure: the frames that a shim and the gate exchange over gate.sock.
 
-A frame is `length (4 bytes, little endian, of all that follows) | kind (1 byte) | serial (4 bytes, little endian) | body`.
+A frame is `length (4 bytes, little endian, of all that follows) | kind (1) | serial (4, little endian) | body`.
 A question (HELLO, ASK, LIST) is answered by exactly one ANSWER with the same serial; a NOTE is not answered.
 """
 
@@ -8,15 +8,16 @@ VERSION = 1
 HEAD = 9
 """Bytes before the body."""
 MAX_BODY = 2 * 1024 * 1024
-"""Bytes. A question carries at most this much of a message (the rest is cut off and flagged): see MAX_INSPECTED."""
+"""Bytes of one body: a question carries at most MAX_INSPECTED of a message and says so when it is more."""
 MAX_INSPECTED = 1024 * 1024
 """Bytes of one JSON-RPC message that the gate looks at."""
 
 # shim -> gate
 HELLO = 1
 """Body: JSON object; the first frame of each connection and the launch question. Fields:
-version, uid (16 hex digits, the same after a reconnect), resumed (bool), launcher (agent id the launcher was made for, or ""),
-entry (name of the server in that config), argv, cwd, path (the PATH), pid, server_pid (0 before the start), build."""
+version, uid (16 hex digits, the same after a reconnect), resumed (bool), launcher (agent id the launcher was made
+for, or ""), entry (name of the server in that config), argv, cwd, path (the PATH), pid, server_pid (0 before the start),
+build."""
 ASK = 2
 """Body: flags (1 byte) + raw bytes of one JSON-RPC tools/call request. The gate answers when its audit row is durable."""
 LIST = 3
