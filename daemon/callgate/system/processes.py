@@ -1,0 +1,235 @@
+"""The only code that asks the operating system about processes: who runs, from which file, started by whom."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import psutil
+
+ANCESTORS_MAX = 64
+"""Processes in one ancestry. A real chain has about ten; a hostile one could be made as long as the process table."""
+ARGV_MAX = 64 * 1024
+"""Bytes read of one command line; what follows is cut off. A command line may be megabytes."""
+GROUP_GRACE = 2.0
+"""Seconds between the polite and the final signal to a group: servers flush and exit in far less."""
+_STEP = 0.02
+_LINUX = sys.platform == "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as the system saw it a moment ago. `(pid, start)` names it for as long as the machine is up."""
+
+    pid: int
+    ppid: int
+    exe: str
+    """The file that runs, as the kernel says; empty when it is not ours to see."""
+    argv: tuple[str, ...]
+    """As the process itself may have rewritten it: a hint, never proof. At most ARGV_MAX bytes."""
+    uid: int
+    """The real user."""
+    start: int
+    """Linux: clock ticks from boot to its start. Elsewhere: microseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    ppid: int
+    group: int
+    zombie: bool
+    start: int
+
+
+@lru_cache(maxsize=1)
+def boot_id() -> str:
+    """What tells this run of the system from every other one."""
+    if _LINUX:
+        with contextlib.suppress(OSError):
+            return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"boot-{int(psutil.boot_time())}"
+
+
+def start_time(pid: int) -> int | None:
+    """When the process with this pid started (see Process.start), or None if there is none."""
+    found = _stat(pid)
+    return found.start if found else None
+
+
+def is_same(pid: int, start: int) -> bool:
+    """Does the process that had this pid and start still run? A zombie does not run."""
+    found = _stat(pid)
+    return found is not None and found.start == start and not found.zombie
+
+
+def process(pid: int) -> Process | None:
+    """The process with this pid, or None if there is none (any more)."""
+    found = _stat(pid)
+    if found is None:
+        return None
+    if not _LINUX:
+        return _by_psutil(pid, found)
+    uid = _uid(pid)
+    if uid is None:
+        return None
+    seen = Process(pid, found.ppid, _exe(pid), _argv(pid), uid, found.start)
+    return seen if start_time(pid) == found.start else None  # not a mixture of two
+
+
+def ancestry(pid: int) -> tuple[Process, ...]:
+    """`pid` and its ancestors, from the pid up; at most ANCESTORS_MAX.
+
+    It ends before a process that is dead, belongs to another user than the first, or began after its supposed child
+    (its pid was used again). Empty if there is no such process.
+    """
+    chain: list[Process] = []
+    while pid > 0 and len(chain) < ANCESTORS_MAX:
+        found = process(pid)
+        if found is None or (chain and (found.uid != chain[0].uid or found.start > chain[-1].start)):
+            break
+        chain.append(found)
+        pid = found.ppid
+    return tuple(chain)
+
+
+def processes() -> Iterator[Process]:
+    """Everything that runs: this user's processes first, each part by rising pid. What ends meanwhile is left out."""
+    own: list[int] = []
+    others: list[int] = []
+    mine = os.getuid()
+    for pid in psutil.pids():
+        (own if _uid(pid) == mine else others).append(pid)
+    for pid in own + others:
+        if found := process(pid):
+            yield found
+
+
+def end_group(pgid: int, leader_start: int, grace: float = GROUP_GRACE) -> str | None:
+    """End every process of a group: SIGTERM, up to `grace` seconds, SIGKILL. Blocks that long at most twice.
+
+    Returns None when nothing of the group is left, else a sentence that says why something is. Nothing is signalled
+    unless the group is positively the one that was meant: its leader (the process whose pid is `pgid`) still has that
+    start, zombie or not; the final signal goes out only while a member seen at the start is still in it, because
+    until then the system cannot give its number to another group.
+    """
+    if pgid <= 1 or pgid == os.getpgrp():
+        return f"group {pgid} is not ended: it is this program's own, or the system's"
+    leader = _stat(pgid)
+    if leader is None:
+        return f"group {pgid} is not ended: its leader is gone, so nothing proves that the group is still the same"
+    if leader.start != leader_start or leader.group != pgid:
+        return f"group {pgid} is not ended: its number belongs to another process now"
+    members = _members(pgid)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not any(_in_group(pid, start, pgid) for pid, start in members):
+            break
+        try:
+            os.killpg(pgid, number)
+        except ProcessLookupError:
+            break
+        except PermissionError:
+            return f"group {pgid} is not ended: it belongs to another user"
+        _wait_for_end(pgid, grace)
+    left = [pid for pid, _ in _members(pgid)]
+    return f"group {pgid}: {len(left)} processes still run after SIGKILL" if left else None
+
+
+def _wait_for_end(pgid: int, grace: float) -> None:
+    until = time.monotonic() + grace
+    while _members(pgid) and time.monotonic() < until:
+        time.sleep(_STEP)
+
+
+def _members(pgid: int) -> list[tuple[int, int]]:
+    """Pid and start of each process of the group that runs."""
+    seen = ((pid, _stat(pid)) for pid in psutil.pids())
+    return [(pid, found.start) for pid, found in seen if found and found.group == pgid and not found.zombie]
+
+
+def _in_group(pid: int, start: int, pgid: int) -> bool:
+    found = _stat(pid)
+    return found is not None and found.start == start and found.group == pgid
+
+
+def _stat(pid: int) -> _Stat | None:
+    if not _LINUX:
+        return _stat_by_psutil(pid)
+    text = _read(f"/proc/{pid}/stat", 4096)
+    close = text.rfind(b")")  # the name before it is the process's own choice, brackets and spaces included
+    fields = text[close + 2 :].split()
+    if close < 0 or len(fields) < 20:
+        return None
+    return _Stat(int(fields[1]), int(fields[2]), fields[0] in (b"Z", b"X"), int(fields[19]))
+
+
+def _uid(pid: int) -> int | None:
+    if not _LINUX:
+        with contextlib.suppress(psutil.Error, OSError):
+            return int(psutil.Process(pid).uids().real)
+        return None
+    for line in _read(f"/proc/{pid}/status", 4096).splitlines():
+        if line.startswith(b"Uid:"):
+            return int(line.split()[1])
+    return None
+
+
+def _exe(pid: int) -> str:
+    try:
+        path = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - pathlib costs more than the call
+    except OSError:
+        return ""
+    gone = " (deleted)"  # agents replace their own program while they run
+    return path[: -len(gone)] if path.endswith(gone) and not os.path.lexists(path) else path
+
+
+def _argv(pid: int) -> tuple[str, ...]:
+    text = _read(f"/proc/{pid}/cmdline", ARGV_MAX)
+    return tuple(os.fsdecode(part) for part in text.removesuffix(b"\0").split(b"\0")) if text else ()
+
+
+def _read(path: str, limit: int) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        parts = []
+        while limit > 0 and (part := os.read(fd, limit)):
+            parts.append(part)
+            limit -= len(part)
+        return b"".join(parts)
+    except OSError:  # it ended between open and read
+        return b""
+    finally:
+        os.close(fd)
+
+
+def _stat_by_psutil(pid: int) -> _Stat | None:
+    try:
+        found = psutil.Process(pid)
+        with found.oneshot():
+            zombie = found.status() == psutil.STATUS_ZOMBIE
+            return _Stat(found.ppid(), os.getpgid(pid), zombie, int(found.create_time() * 1_000_000))
+    except (psutil.Error, OSError):
+        return None
+
+
+def _by_psutil(pid: int, found: _Stat) -> Process | None:
+    try:
+        one = psutil.Process(pid)
+        with one.oneshot():
+            uid = int(one.uids().real)
+            exe = ""
+            argv: tuple[str, ...] = ()
+            with contextlib.suppress(psutil.Error, OSError):
+                exe, argv = one.exe(), tuple(one.cmdline())
+            return Process(pid, found.ppid, exe, argv, uid, found.start)
+    except (psutil.Error, OSError):
+        return None
