@@ -1,0 +1,44 @@
+"""Pure: OpenAI Codex, whose command line, IDE extension and desktop app share one file."""
+
+from __future__ import annotations
+
+from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.model.inventory import Format, Scope
+
+_HOME = "${CODEX_HOME:-~/.codex}"
+
+AGENT = Agent(
+    id="codex",
+    name="OpenAI Codex",
+    executables=("codex", "@openai/codex*/", "Codex.app/"),
+    evidence=same(_HOME),
+    places=(
+        Place(Scope.USER, same(f"{_HOME}/config.toml"), Format.TOML, "codex"),
+        Place(Scope.USER, same(f"{_HOME}/*.config.toml"), Format.TOML, "codex", note="one file per profile"),
+        Place(Scope.PROJECT, same("{project}/.codex/config.toml"), Format.TOML, "codex", note="in trusted projects"),
+        Place(
+            Scope.PLUGIN,
+            same(f"{_HOME}/plugins/cache/*/*/*/.mcp.json"),
+            Format.JSONC,
+            "claude-plugin",
+            unwrappable=OVERWRITTEN,
+        ),
+        Place(
+            Scope.SYSTEM,
+            Paths(
+                linux=("/etc/codex/config.toml", "/etc/codex/managed_config.toml"),
+                macos=("/etc/codex/config.toml", "/etc/codex/managed_config.toml"),
+                windows=(
+                    "${ProgramData:-C:/ProgramData}/OpenAI/Codex/config.toml",
+                    f"{_HOME}/managed_config.toml",
+                ),
+            ),
+            Format.TOML,
+            "codex",
+            unwrappable=NEEDS_ROOT,
+        ),
+    ),
+    docs="https://developers.openai.com/codex/mcp",
+    blind="Servers given with -c on the command line, and those of a configuration profile of device management, "
+    "are in no file.",
+)
