@@ -1,0 +1,109 @@
+"""Callgate as a contender: a daemon in a scratch folder for each set of settings, and the shim as agents start it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from callgate.system.paths import folders
+from contender import SERVER, Contender, Ready, environment
+from driver import Failed, Session
+
+CALLGATE = Path(sys.executable).with_name("callgate")
+PATIENCE = 30
+"""Seconds for a command of ours, and for the daemon to come up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Settings under which the product is measured."""
+
+    mode: str
+    durability: str
+    daemon: bool = True
+
+
+FORMS = {
+    "callgate observe, commit": Form("observe", "commit"),
+    "callgate enforce, commit": Form("enforce", "commit"),
+    "callgate observe, fsync": Form("observe", "fsync"),
+    "callgate, daemon away": Form("observe", "commit", daemon=False),
+}
+
+
+def ours() -> list[Contender]:
+    """The product in all its forms; none if it is not installed beside this interpreter."""
+    if not CALLGATE.exists():
+        return []
+    return [Contender(name, _Opening(form), ours=True) for name, form in FORMS.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    form: Form
+
+    @contextmanager
+    def __call__(self, scratch: Path) -> Iterator[Ready]:
+        """A running daemon with these settings (or none), that has met the server and allows it."""
+        state = scratch / "state"
+        env = {**environment(scratch), "CALLGATE_HOME": str(state)}
+        fresh = not state.exists()
+        if fresh:
+            _settle(state, Form("observe", self.form.durability))
+            with _daemon(env):
+                _allow(env, scratch)
+            _settle(state, self.form)
+        argv = [str(CALLGATE), "shim", "--", *SERVER]
+        if not self.form.daemon:
+            yield Ready(argv, env, str(scratch))
+            return
+        with _daemon(env) as pid:
+            yield Ready(argv, env, str(scratch), daemons=frozenset((pid,)))
+
+
+def _settle(state: Path, form: Form) -> None:
+    folder = state / "config"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "config.toml").write_text(f'mode = "{form.mode}"\n[audit]\ndurability = "{form.durability}"\n')
+
+
+@contextmanager
+def _daemon(env: dict[str, str]) -> Iterator[int]:
+    """`callgate up` in a home without agents; `callgate down` at the end. Raises Failed."""
+    _callgate(env, "up")
+    places = folders(env)
+    end = time.monotonic() + PATIENCE
+    while not (places.gate_socket.exists() and places.pid_file.exists()):
+        if time.monotonic() > end:
+            raise Failed("`callgate up` left no daemon")
+        time.sleep(0.05)
+    try:
+        yield int(places.pid_file.read_text().split()[0])
+    finally:
+        _callgate(env, "down")
+
+
+def _allow(env: dict[str, str], scratch: Path) -> None:
+    """Let the daemon meet the server once, then allow what it met."""
+    Session.start([str(CALLGATE), "shim", "--", *SERVER], env, str(scratch)).close()
+    rows = json.loads(_callgate(env, "log", "--json"))
+    events = rows["events"] if isinstance(rows, dict) else rows
+    servers = {event["server"] for event in events if event.get("server")}
+    if len(servers) != 1:
+        raise Failed(f"the log names {len(servers)} servers after one session")
+    _callgate(env, "allow", servers.pop())
+
+
+def _callgate(env: dict[str, str], *words: str) -> str:
+    done = subprocess.run(
+        [CALLGATE, *words], env=env, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=env["HOME"]
+    )
+    if done.returncode:
+        raise Failed(f"`callgate {' '.join(words)}` gave {done.returncode}: {done.stderr.strip()[-300:]}")
+    return done.stdout
