@@ -40,9 +40,9 @@ def same(*templates: str) -> Paths:
 def app_data(tail: str, *apps: str) -> Paths:
     """`tail` in the folder where desktop apps of these names (Electron's userData) keep their state."""
     return Paths(
-        tuple(f"${{XDG_CONFIG_HOME:-~/.config}}/{app}/{tail}" for app in apps),
-        tuple(f"~/Library/Application Support/{app}/{tail}" for app in apps),
-        tuple(f"${{APPDATA:-~/AppData/Roaming}}/{app}/{tail}" for app in apps),
+        tuple(f"${{XDG_CONFIG_HOME:-~/.config}}/{app}/{tail}".rstrip("/") for app in apps),
+        tuple(f"~/Library/Application Support/{app}/{tail}".rstrip("/") for app in apps),
+        tuple(f"${{APPDATA:-~/AppData/Roaming}}/{app}/{tail}".rstrip("/") for app in apps),
     )
 
 

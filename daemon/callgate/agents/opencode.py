@@ -13,10 +13,8 @@ AGENT = Agent(
     executables=(
         "opencode",
         ".opencode",
-        "opencode-ai/",
-        "opencode-linux-*/",
-        "opencode-darwin-*/",
-        "opencode-windows-*/",
+        "node_modules/opencode-ai/",
+        "node_modules/opencode-*/",
     ),
     evidence=same(_HOME, "~/.local/share/opencode", "~/.opencode"),
     places=(

@@ -68,7 +68,7 @@ class Servers(_Wrapping):
 
     def _each(self, at: KeyPath, servers: object, notes: Notes) -> Iterator[RawEntry]:
         if isinstance(servers, list) and self.lists:
-            items = [(index, _name_of(item), item) for index, item in enumerate(servers)]
+            items = [(index, _name_of(item, index), item) for index, item in enumerate(servers)]
         elif isinstance(servers, Mapping):
             items = [(key, key, item) for key, item in servers.items()]
         else:
@@ -120,8 +120,9 @@ def _walk(document: object, path: tuple[str, ...], notes: Notes) -> Iterator[tup
     yield from found
 
 
-def _name_of(item: object) -> object:
-    return item.get("name") if isinstance(item, Mapping) else "?"
+def _name_of(item: object, index: int) -> str:
+    name = item.get("name") if isinstance(item, Mapping) else None
+    return name if isinstance(name, str) else f"#{index}"
 
 
 def _is_entry(item: object, dialect: Dialect) -> bool:
@@ -171,7 +172,9 @@ SHAPES: Mapping[str, Shape] = {
             started_inside={"inline_python": _INSIDE_GOOSE},
         ),
     ),
-    "continue": Servers((("mcpServers",),), lists=True),
+    "continue": Servers(
+        (("mcpServers",), ("experimental", "modelContextProtocolServers")), Dialect(inner="transport"), lists=True
+    ),
     "zed": Servers((("context_servers",),), Dialect(command_object="path", started_inside={"extension": _INSIDE_ZED})),
     "amp": Servers((("amp.mcpServers",),)),
     "kiro": Servers((("mcpServers",), ("powers", "mcpServers"))),

@@ -1,0 +1,50 @@
+"""Pure: Gemini CLI."""
+
+from __future__ import annotations
+
+from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.model.inventory import Format, Scope
+
+_HOME = "${GEMINI_CLI_HOME:-~}/.gemini"
+
+AGENT = Agent(
+    id="gemini-cli",
+    name="Gemini CLI",
+    executables=("gemini", "@google/gemini-cli*/"),
+    evidence=same(f"{_HOME}/settings.json", f"{_HOME}/extensions", f"{_HOME}/history"),
+    places=(
+        Place(Scope.USER, same(f"{_HOME}/settings.json"), Format.JSONC, "gemini"),
+        Place(
+            Scope.PROJECT, same("{project}/.gemini/settings.json"), Format.JSONC, "gemini", note="in trusted folders"
+        ),
+        Place(
+            Scope.PLUGIN,
+            same(f"{_HOME}/extensions/*/gemini-extension.json"),
+            Format.JSONC,
+            "gemini",
+            unwrappable=OVERWRITTEN,
+        ),
+        Place(
+            Scope.SYSTEM,
+            Paths(
+                linux=(
+                    "${GEMINI_CLI_SYSTEM_SETTINGS_PATH:-/etc/gemini-cli/settings.json}",
+                    "${GEMINI_CLI_SYSTEM_DEFAULTS_PATH:-/etc/gemini-cli/system-defaults.json}",
+                ),
+                macos=(
+                    "${GEMINI_CLI_SYSTEM_SETTINGS_PATH:-/Library/Application Support/GeminiCli/settings.json}",
+                    "${GEMINI_CLI_SYSTEM_DEFAULTS_PATH:-/Library/Application Support/GeminiCli/system-defaults.json}",
+                ),
+                windows=(
+                    "${GEMINI_CLI_SYSTEM_SETTINGS_PATH:-C:/ProgramData/gemini-cli/settings.json}",
+                    "${GEMINI_CLI_SYSTEM_DEFAULTS_PATH:-C:/ProgramData/gemini-cli/system-defaults.json}",
+                ),
+            ),
+            Format.JSONC,
+            "gemini",
+            unwrappable=NEEDS_ROOT,
+            note="wins over the user's servers of the same name",
+        ),
+    ),
+    docs="https://geminicli.com/docs/tools/mcp-server",
+)

@@ -1,0 +1,47 @@
+"""Pure: Qwen Code."""
+
+from __future__ import annotations
+
+from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.model.inventory import Format, Scope
+
+_HOME = "${QWEN_HOME:-~/.qwen}"
+
+AGENT = Agent(
+    id="qwen-code",
+    name="Qwen Code",
+    executables=("qwen", "@qwen-code/qwen-code*/"),
+    evidence=same(_HOME),
+    places=(
+        Place(Scope.USER, same(f"{_HOME}/settings.json"), Format.JSONC, "gemini"),
+        Place(Scope.PROJECT, same("{project}/.qwen/settings.json"), Format.JSONC, "gemini"),
+        Place(
+            Scope.PLUGIN,
+            same(f"{_HOME}/extensions/*/qwen-extension.json", f"{_HOME}/extensions/*/gemini-extension.json"),
+            Format.JSONC,
+            "gemini",
+            unwrappable=OVERWRITTEN,
+        ),
+        Place(
+            Scope.SYSTEM,
+            Paths(
+                linux=(
+                    "${QWEN_CODE_SYSTEM_SETTINGS_PATH:-/etc/qwen-code/settings.json}",
+                    "${QWEN_CODE_SYSTEM_DEFAULTS_PATH:-/etc/qwen-code/system-defaults.json}",
+                ),
+                macos=(
+                    "${QWEN_CODE_SYSTEM_SETTINGS_PATH:-/Library/Application Support/QwenCode/settings.json}",
+                    "${QWEN_CODE_SYSTEM_DEFAULTS_PATH:-/Library/Application Support/QwenCode/system-defaults.json}",
+                ),
+                windows=(
+                    "${QWEN_CODE_SYSTEM_SETTINGS_PATH:-C:/ProgramData/qwen-code/settings.json}",
+                    "${QWEN_CODE_SYSTEM_DEFAULTS_PATH:-C:/ProgramData/qwen-code/system-defaults.json}",
+                ),
+            ),
+            Format.JSONC,
+            "gemini",
+            unwrappable=NEEDS_ROOT,
+        ),
+    ),
+    docs="https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp",
+)
