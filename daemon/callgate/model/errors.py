@@ -37,6 +37,10 @@ class FileRefusedError(CallgateError):
     """A file is not what we open: a folder, a device, a pipe, too large, someone else's, outside the home."""
 
 
+class FileChangedError(CallgateError):
+    """A file was changed by someone else just before we would have replaced it; their bytes stand."""
+
+
 class WrapError(CallgateError):
     """A user's file could not be rewritten; its old bytes stand."""
 
