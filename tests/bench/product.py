@@ -1,4 +1,4 @@
-"""Callgate as a contender: a daemon in a scratch folder for each set of settings, and the shim as agents start it."""
+"""Callgate as a contender: a daemon in a scratch home for each set of settings, and the launcher that it wrote."""
 
 from __future__ import annotations
 
@@ -51,15 +51,16 @@ class _Opening:
     @contextmanager
     def __call__(self, scratch: Path) -> Iterator[Ready]:
         """A running daemon with these settings (or none), that has met the server and allows it."""
-        state = scratch / "state"
-        env = {**environment(scratch), "CALLGATE_HOME": str(state)}
-        fresh = not state.exists()
-        if fresh:
-            _settle(state, Form("observe", self.form.durability))
+        env = {**environment(scratch), "CALLGATE_HOME": str(scratch / "state")}
+        config = scratch / ".claude.json"
+        if not config.exists():
+            entry = {"type": "stdio", "command": SERVER[0], "args": SERVER[1:]}
+            config.write_text(json.dumps({"mcpServers": {"bench": entry}}, indent=2))
+            _settle(scratch, Form("observe", self.form.durability))
             with _daemon(env):
-                _allow(env, scratch)
-            _settle(state, self.form)
-        argv = [str(CALLGATE), "shim", "--", *SERVER]
+                _allow(env, _wrapped(config), scratch)
+            _settle(scratch, self.form)
+        argv = _wrapped(config)
         if not self.form.daemon:
             yield Ready(argv, env, str(scratch))
             return
@@ -67,15 +68,24 @@ class _Opening:
             yield Ready(argv, env, str(scratch), daemons=frozenset((pid,)))
 
 
-def _settle(state: Path, form: Form) -> None:
-    folder = state / "config"
+def _settle(scratch: Path, form: Form) -> None:
+    folder = scratch / "state" / "config"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / "config.toml").write_text(f'mode = "{form.mode}"\n[audit]\ndurability = "{form.durability}"\n')
 
 
+def _wrapped(config: Path) -> list[str]:
+    """The command line that the agent would start now. Raises Failed if it does not pass the gate."""
+    entry = json.loads(config.read_text())["mcpServers"]["bench"]
+    argv = [entry["command"], *entry.get("args", [])]
+    if argv == SERVER:
+        raise Failed(f"{config.name} was not wrapped")
+    return argv
+
+
 @contextmanager
 def _daemon(env: dict[str, str]) -> Iterator[int]:
-    """`callgate up` in a home without agents; `callgate down` at the end. Raises Failed."""
+    """`callgate up` in a home with one agent; `callgate down` at the end. Raises Failed."""
     _callgate(env, "up")
     places = folders(env)
     end = time.monotonic() + PATIENCE
@@ -89,9 +99,9 @@ def _daemon(env: dict[str, str]) -> Iterator[int]:
         _callgate(env, "down")
 
 
-def _allow(env: dict[str, str], scratch: Path) -> None:
+def _allow(env: dict[str, str], argv: list[str], scratch: Path) -> None:
     """Let the daemon meet the server once, then allow what it met."""
-    Session.start([str(CALLGATE), "shim", "--", *SERVER], env, str(scratch)).close()
+    Session.start(argv, env, str(scratch)).close()
     rows = json.loads(_callgate(env, "log", "--json"))
     events = rows["events"] if isinstance(rows, dict) else rows
     servers = {event["server"] for event in events if event.get("server")}

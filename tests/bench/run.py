@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import budgets
 import machine
 import peers
 import product
@@ -149,6 +150,9 @@ def _report(
     if quick or max(load) > machine.QUIET:
         why = "a quick run" if quick else "the machine was not quiet"
         parts.append(f"**Not to be quoted: {why}.**")
+    if any(not one.failed for one in results.rounds.get(budgets.COMMIT, [])):
+        measured = budgets.of_calls(results.rounds) + budgets.of_scale(results.crowds, results.longs, results.rests)
+        parts += ["## Against the budgets", budgets.lines(measured)]
     parts += ["## Start-up and memory", table.start_up(results.rounds)]
     for series in table.SERIES:
         parts += [f"## tools/call one after the other, {series}, microseconds", table.latency(results.rounds, series)]

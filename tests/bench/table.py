@@ -23,13 +23,15 @@ def _number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def _over(rounds: Sequence[Round], what: Callable[[Round], float]) -> float | None:
+def over(rounds: Sequence[Round], what: Callable[[Round], float]) -> float | None:
+    """The median of `what` over the good rounds; None if there are none."""
     values = [what(one) for one in rounds if not one.failed]
     return median(values) if values else None
 
 
-def _added(rounds: Sequence[Round], direct: Sequence[Round], what: Callable[[Round], float]) -> float | None:
-    pairs = [(one, base) for one, base in zip(rounds, direct, strict=True) if not one.failed and not base.failed]
+def added(rounds: Sequence[Round], direct: Sequence[Round], what: Callable[[Round], float]) -> float | None:
+    """The median of what was added to the direct connection of the same round."""
+    pairs = [(one, base) for one, base in zip(rounds, direct, strict=False) if not one.failed and not base.failed]
     return median([what(one) - what(base) for one, base in pairs]) if pairs else None
 
 
@@ -42,14 +44,14 @@ def start_up(results: Rounds) -> str:
         exits = [median(one.exit_s) for one in good if one.exit_s]
         rows.append([
             name,
-            _number(_over(rounds, lambda one: median(one.init_ms)), 1),
-            _number(_over(rounds, lambda one: median(one.list_ms)), 1),
-            _number(_added(rounds, results["direct"], lambda one: median(one.list_ms)), 1),
-            _number(_over(rounds, lambda one: one.idle.pss / MIB), 1),
-            _number(_over(rounds, lambda one: one.idle.uss / MIB), 1),
-            _number(_over(rounds, lambda one: one.idle.rss / MIB), 1),
-            _number(_over(rounds, lambda one: one.loaded.pss / MIB), 1),
-            _number(_over(rounds, lambda one: one.processes)),
+            _number(over(rounds, lambda one: median(one.init_ms)), 1),
+            _number(over(rounds, lambda one: median(one.list_ms)), 1),
+            _number(added(rounds, results["direct"], lambda one: median(one.list_ms)), 1),
+            _number(over(rounds, lambda one: one.idle.pss / MIB), 1),
+            _number(over(rounds, lambda one: one.idle.uss / MIB), 1),
+            _number(over(rounds, lambda one: one.idle.rss / MIB), 1),
+            _number(over(rounds, lambda one: one.loaded.pss / MIB), 1),
+            _number(over(rounds, lambda one: one.processes)),
             _number(median(exits), 2) + (f" ({unexited} killed)" if unexited else "") if exits else "-",
             f"{len(good)}/{len(rounds)}",
         ])  # fmt: skip
@@ -64,17 +66,17 @@ def latency(results: Rounds, series: str) -> str:
         return lambda one: percentile(one.calls.get(series, []), share) / 1e3
 
     rows = []
-    base = _over(results["direct"], at(0.5)) or 1.0
+    base = over(results["direct"], at(0.5)) or 1.0
     for name, rounds in results.items():
-        middle = _over(rounds, at(0.5))
-        added = (_added(rounds, results["direct"], at(share)) for share in (0.5, 0.99))
+        middle = over(rounds, at(0.5))
+        more = (added(rounds, results["direct"], at(share)) for share in (0.5, 0.99))
         rows.append([
             name,
-            *(_number(_over(rounds, at(share))) for share in (0.5, 0.95, 0.99)),
-            *(_number(value) for value in added),
+            *(_number(over(rounds, at(share))) for share in (0.5, 0.95, 0.99)),
+            *(_number(value) for value in more),
             _number(middle / base if middle is not None else None, 2),
-            _number(_over(rounds, lambda one: one.shim_cpu.get(series, 0.0))),
-            _number(_over(rounds, lambda one: one.daemon_cpu.get(series, 0.0))),
+            _number(over(rounds, lambda one: one.shim_cpu.get(series, 0.0))),
+            _number(over(rounds, lambda one: one.daemon_cpu.get(series, 0.0))),
         ])  # fmt: skip
     return render(
         ["configuration", "p50", "p95", "p99", "added p50", "added p99", "x direct", "CPU shim", "CPU daemon"], rows
@@ -84,17 +86,17 @@ def latency(results: Rounds, series: str) -> str:
 def throughput(results: Rounds) -> str:
     """Pipelined calls, overtaking, correctness."""
     rows = []
-    base = _over(results["direct"], lambda one: one.rate) or 1.0
+    base = over(results["direct"], lambda one: one.rate) or 1.0
     for name, rounds in results.items():
-        rate = _over(rounds, lambda one: one.rate)
+        rate = over(rounds, lambda one: one.rate)
         rows.append([
             name,
             _number(rate),
             _number(rate / base if rate is not None else None, 3),
-            _number(_over(rounds, lambda one: one.shim_cpu.get("pipelined", 0.0)), 1),
-            _number(_over(rounds, lambda one: one.daemon_cpu.get("pipelined", 0.0)), 1),
-            _number(_over(rounds, lambda one: one.overtake_ms), 1),
-            _number(_over(rounds, lambda one: one.daemon.pss / MIB) or None, 1),
+            _number(over(rounds, lambda one: one.shim_cpu.get("pipelined", 0.0)), 1),
+            _number(over(rounds, lambda one: one.daemon_cpu.get("pipelined", 0.0)), 1),
+            _number(over(rounds, lambda one: one.overtake_ms), 1),
+            _number(over(rounds, lambda one: one.daemon.pss / MIB) or None, 1),
             *(_number(sum(getattr(one, what) for one in rounds)) for what in COUNTS),
         ])  # fmt: skip
     head = [
