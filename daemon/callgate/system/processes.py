@@ -36,8 +36,8 @@ class Process:
     """As the process itself may have rewritten it: a hint, never proof. At most ARGV_MAX bytes."""
     uid: int
     """The real user."""
-    start: int
-    """Linux: clock ticks from boot to its start. Elsewhere: microseconds since the epoch."""
+    start: float
+    """Linux: clock ticks from boot to its start, whatever the wall clock does. Elsewhere: seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Stat:
     ppid: int
     group: int
     zombie: bool
-    start: int
+    start: float
 
 
 @lru_cache(maxsize=1)
@@ -57,13 +57,13 @@ def boot_id() -> str:
     return f"boot-{int(psutil.boot_time())}"
 
 
-def start_time(pid: int) -> int | None:
-    """When the process with this pid started (see Process.start), or None if there is none."""
+def start_time(pid: int) -> float:
+    """When the process with this pid started (see Process.start), or 0.0 if there is none."""
     found = _stat(pid)
-    return found.start if found else None
+    return found.start if found else 0.0
 
 
-def is_same(pid: int, start: int) -> bool:
+def is_same(pid: int, start: float) -> bool:
     """Does the process that had this pid and start still run? A zombie does not run."""
     found = _stat(pid)
     return found is not None and found.start == start and not found.zombie
@@ -111,34 +111,29 @@ def processes() -> Iterator[Process]:
             yield found
 
 
-def end_group(pgid: int, leader_start: int, grace: float = GROUP_GRACE) -> str | None:
-    """End every process of a group: SIGTERM, up to `grace` seconds, SIGKILL. Blocks that long at most twice.
+def end_group(pgid: int, leader_start: float, grace: float = GROUP_GRACE) -> bool:
+    """End every process of a group: SIGTERM, up to `grace` seconds, SIGKILL, again up to `grace` seconds. Blocks.
 
-    Returns None when nothing of the group is left, else a sentence that says why something is. Nothing is signalled
-    unless the group is positively the one that was meant: its leader (the process whose pid is `pgid`) still has that
-    start, zombie or not; the final signal goes out only while a member seen at the start is still in it, because
-    until then the system cannot give its number to another group.
+    True if the group was there and nothing of it runs any more. Nothing is signalled unless the group is positively
+    the one that was meant: not ours, not the system's, and its leader (the process whose pid is `pgid`) still has that
+    start, zombie or not. The final signal goes out only while a member seen at the start is still in the group,
+    because until then the system cannot give its number to another one.
     """
-    if pgid <= 1 or pgid == os.getpgrp():
-        return f"group {pgid} is not ended: it is this program's own, or the system's"
-    leader = _stat(pgid)
-    if leader is None:
-        return f"group {pgid} is not ended: its leader is gone, so nothing proves that the group is still the same"
-    if leader.start != leader_start or leader.group != pgid:
-        return f"group {pgid} is not ended: its number belongs to another process now"
+    leader = _stat(pgid) if pgid > 1 and pgid != os.getpgrp() else None
+    if leader is None or leader.start != leader_start or leader.group != pgid:
+        return False
     members = _members(pgid)
+    if not members:
+        return False
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not any(_in_group(pid, start, pgid) for pid, start in members):
             break
         try:
             os.killpg(pgid, number)
-        except ProcessLookupError:
+        except OSError:  # it ended by itself, or none of it is ours to signal
             break
-        except PermissionError:
-            return f"group {pgid} is not ended: it belongs to another user"
         _wait_for_end(pgid, grace)
-    left = [pid for pid, _ in _members(pgid)]
-    return f"group {pgid}: {len(left)} processes still run after SIGKILL" if left else None
+    return not _members(pgid)
 
 
 def _wait_for_end(pgid: int, grace: float) -> None:
@@ -147,13 +142,13 @@ def _wait_for_end(pgid: int, grace: float) -> None:
         time.sleep(_STEP)
 
 
-def _members(pgid: int) -> list[tuple[int, int]]:
+def _members(pgid: int) -> list[tuple[int, float]]:
     """Pid and start of each process of the group that runs."""
     seen = ((pid, _stat(pid)) for pid in psutil.pids())
     return [(pid, found.start) for pid, found in seen if found and found.group == pgid and not found.zombie]
 
 
-def _in_group(pid: int, start: int, pgid: int) -> bool:
+def _in_group(pid: int, start: float, pgid: int) -> bool:
     found = _stat(pid)
     return found is not None and found.start == start and found.group == pgid
 
@@ -166,7 +161,7 @@ def _stat(pid: int) -> _Stat | None:
     fields = text[close + 2 :].split()
     if close < 0 or len(fields) < 20:
         return None
-    return _Stat(int(fields[1]), int(fields[2]), fields[0] in (b"Z", b"X"), int(fields[19]))
+    return _Stat(int(fields[1]), int(fields[2]), fields[0] in (b"Z", b"X"), float(fields[19]))
 
 
 def _uid(pid: int) -> int | None:
@@ -216,7 +211,7 @@ def _stat_by_psutil(pid: int) -> _Stat | None:
         found = psutil.Process(pid)
         with found.oneshot():
             zombie = found.status() == psutil.STATUS_ZOMBIE
-            return _Stat(found.ppid(), os.getpgid(pid), zombie, int(found.create_time() * 1_000_000))
+            return _Stat(found.ppid(), os.getpgid(pid), zombie, found.create_time())
     except (psutil.Error, OSError):
         return None
 

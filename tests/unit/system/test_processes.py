@@ -94,14 +94,14 @@ def test_a_name_with_brackets_does_not_confuse_the_ancestry() -> None:
 def test_a_process_that_is_not_there_is_no_error(pid: int) -> None:
     assert processes.process(pid) is None
     assert processes.ancestry(pid) == ()
-    assert processes.start_time(pid) is None
+    assert processes.start_time(pid) == 0.0
     assert not processes.is_same(pid, 1)
 
 
 def test_a_zombie_no_longer_runs() -> None:
     with child(READY + "sys.stdin.read()") as one:
         start = processes.start_time(one.pid)
-        assert start is not None and processes.is_same(one.pid, start)
+        assert start and processes.is_same(one.pid, start)
         assert not processes.is_same(one.pid, start + 1)
         one.kill()
         os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
@@ -128,38 +128,33 @@ time.sleep(60)
 def test_a_group_is_ended_with_its_children(stubborn: bool) -> None:
     with child(GROUP.replace("STUBBORN", str(stubborn)), start_new_session=True) as leader:
         start = processes.start_time(leader.pid)
-        assert start is not None
         until(lambda: len([one for one in processes.processes() if os.getpgid(one.pid) == leader.pid]) == 2)
-        assert processes.end_group(leader.pid, start, grace=0.5) is None
+        assert processes.end_group(leader.pid, start, grace=0.5)
         leader.wait(10)
 
 
 def test_a_group_whose_leader_began_at_another_time_is_left_alone() -> None:
     with child(READY + "sys.stdin.read()", start_new_session=True) as one:
         start = processes.start_time(one.pid)
-        assert start is not None
-        said = processes.end_group(one.pid, start + 1)
-        assert said is not None and "another process" in said
+        assert not processes.end_group(one.pid, start + 1)
         assert one.poll() is None
 
 
 def test_a_group_without_its_leader_is_left_alone() -> None:
     with child(READY + "sys.stdin.read()", start_new_session=True) as one:
         start = processes.start_time(one.pid)
-        assert start is not None
         one.send_signal(signal.SIGKILL)
         one.wait(10)
-        said = processes.end_group(one.pid, start)
-        assert said is not None and "leader is gone" in said
+        assert not processes.end_group(one.pid, start)
 
 
 def test_a_process_that_leads_no_group_is_left_alone() -> None:
     with child(READY + "sys.stdin.read()") as one:
         start = processes.start_time(one.pid)
-        assert start is not None and processes.end_group(one.pid, start) is not None
+        assert not processes.end_group(one.pid, start)
         assert one.poll() is None
 
 
 @pytest.mark.parametrize("group", [-5, 0, 1, os.getpgrp()])
 def test_our_own_group_and_the_system_are_never_ended(group: int) -> None:
-    assert processes.end_group(group, processes.start_time(group) or 0) is not None
+    assert not processes.end_group(group, processes.start_time(group))

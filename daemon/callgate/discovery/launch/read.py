@@ -1,0 +1,59 @@
+"""Pure: from the command line that an agent starts to what it launches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from callgate.discovery.launch import containers, interpreters, packages, shells
+from callgate.discovery.launch.target import Launched, unknown
+from callgate.discovery.launch.words import program
+
+LAYERS_MAX = 12
+"""Wrappers around one command; real lines have at most four."""
+
+
+def read_launch(argv: tuple[str, ...], own: Iterable[str] = ()) -> Launched:
+    """What `argv` launches, through every wrapper that is understood without doubt.
+
+    `own` are the folders of our launchers and shim: a command from there is taken off up to its `--`.
+    """
+    whole = argv
+    tools: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    own = tuple(folder.rstrip("/\\") for folder in own if folder.rstrip("/\\"))
+    for _ in range(LAYERS_MAX):
+        if not argv or not argv[0] or any("\0" in word for word in argv):
+            return unknown(whole, "there is no command")
+        inner = behind_ours(argv, own)
+        if inner is not None:
+            argv = inner
+            continue
+        found = shells.unwrap(argv)
+        if isinstance(found, tuple):
+            tools, caveats, argv = (*tools, argv[0]), caveats + found[1], found[0]
+            continue
+        launched = found or packages.start(argv) or interpreters.start(argv) or containers.start(argv)
+        if isinstance(launched, tuple):
+            tools, argv = (*tools, argv[0]), launched
+            continue
+        launched = launched or interpreters.executable(argv)
+        return replace(launched, tools=(*tools, *launched.tools), caveats=caveats + launched.caveats)
+    return unknown(whole, f"more than {LAYERS_MAX} wrappers around one command")
+
+
+def behind_ours(argv: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The command line after the `--` of our own launcher or shim, else None."""
+    if "--" not in argv:
+        return None
+    cut = argv.index("--")
+    is_python = program(argv[0]).startswith("python")
+    candidates = argv[:1] if not is_python else tuple(word for word in argv[1:cut] if not word.startswith("-"))[:1]
+    if any(_inside(word, own) for word in candidates):
+        return argv[cut + 1 :]
+    return None
+
+
+def _inside(path: str, folders: tuple[str, ...]) -> bool:
+    parts = path.replace("\\", "/").split("/")
+    return ".." not in parts and any(path.startswith((folder + "/", folder + "\\")) for folder in folders)
