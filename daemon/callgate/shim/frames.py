@@ -49,8 +49,8 @@ def pack(kind: int, serial: int, body: bytes = b"") -> bytes:
     return (len(body) + 5).to_bytes(4, "little") + bytes((kind,)) + serial.to_bytes(4, "little") + body
 
 
-def unpack(buffer: bytearray) -> list[tuple[int, int, bytes]]:
-    """Take whole frames off the front of a bytearray: a list of (kind, serial, body).
+def unpack(buffer: bytearray, most: int = 0) -> list[tuple[int, int, bytes]]:
+    """Take whole frames off the front of a bytearray, at most `most` of them (0: all): a list of (kind, serial, body).
 
     Raises ValueError when a length is impossible (the peer is not one of ours).
     """
@@ -66,6 +66,8 @@ def unpack(buffer: bytearray) -> list[tuple[int, int, bytes]]:
             break
         frames.append((buffer[at + 4], int.from_bytes(buffer[at + 5 : at + 9], "little"), bytes(buffer[at + 9 : end])))
         at = end
+        if len(frames) == most:
+            break
     if at:
         del buffer[:at]
     return frames

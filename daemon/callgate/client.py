@@ -1,0 +1,118 @@
+"""Typed client of the local API: the only door for the command line and the tray."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from callgate.model.errors import CallgateError, DaemonAwayError
+
+Answer = dict[str, Any]
+"""One JSON object from the daemon, as docs/local-api.md describes it."""
+
+TIMEOUT = 120.0
+"""Seconds for one request: `verify` reads the whole log."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("callgate", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Client:
+    """Talks to the daemon at one api.sock. Each call is one connection and raises DaemonAwayError if nobody answers,
+    or the daemon's own CallgateError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def running(self) -> bool:
+        """Does a daemon answer?"""
+        try:
+            self.status()
+        except DaemonAwayError:
+            return False
+        return True
+
+    def status(self) -> Answer:
+        """Version, mode, counts, problems."""
+        return self._get("/v1/status")
+
+    def inventory(self, *, fresh: bool = False) -> Answer:
+        """Agents, entries with identity and verdict, running processes, what was skipped."""
+        return self._get("/v1/inventory", {"fresh": "1"} if fresh else {})
+
+    def events(self, filters: Mapping[str, str | int]) -> list[Answer]:
+        """Rows of the log; the filters are those of `callgate log`."""
+        found: list[Answer] = self._get("/v1/events", filters)["events"]
+        return found
+
+    def event(self, ref: str) -> Answer:
+        """All rows of one call or thing, by sequence number or uid, with what was kept of its arguments."""
+        return self._get("/v1/events/" + urllib.parse.quote(ref, safe=""))
+
+    def explain_server(self, server: str) -> Answer:
+        """Which rule allows or denies a server, named by entry or identity."""
+        return self._get("/v1/servers/" + urllib.parse.quote(server, safe=""))
+
+    def verify(self) -> Answer:
+        """Check the whole log."""
+        return self._get("/v1/verify")
+
+    def rule(self, server: str, tool: str | None, effect: str) -> Answer:
+        """Allow or deny a server (by entry name or identity), or one tool of it."""
+        return self._post("/v1/rule", {"server": server, "tool": tool, "effect": effect})
+
+    def wrap(self, agent: str | None = None) -> Answer:
+        """Wrap what was found, and keep it wrapped."""
+        return self._post("/v1/wrap", {"agent": agent})
+
+    def unwrap(self, agent: str | None = None) -> Answer:
+        """Give the files back, and leave them alone."""
+        return self._post("/v1/unwrap", {"agent": agent})
+
+    def reload(self) -> Answer:
+        """Read settings and registry again."""
+        return self._post("/v1/reload", {})
+
+    def stop(self) -> Answer:
+        """End the daemon."""
+        return self._post("/v1/stop", {})
+
+    def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
+        return self._ask("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""), None)
+
+    def _post(self, path: str, body: Mapping[str, object]) -> Answer:
+        return self._ask("POST", path, json.dumps(body).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = connection.getresponse()
+            answer: Answer = json.loads(response.read())
+        except (FileNotFoundError, ConnectionError, TimeoutError) as error:
+            raise DaemonAwayError("callgate daemon", "is not running", "start it with `callgate up`") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise DaemonAwayError(
+                "callgate daemon", f"does not answer sensibly on {self._path} ({error})", "run `callgate doctor`"
+            ) from error
+        finally:
+            connection.close()
+        if response.status != http.HTTPStatus.OK:
+            problem = CallgateError(str(answer.get("thing")), str(answer.get("problem")), str(answer.get("step", "")))
+            problem.exit_code = int(answer.get("exit_code", 1))
+            raise problem
+        return answer

@@ -1,0 +1,72 @@
+"""Pure: which servers and tools are approved, and what that means for one launch or call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from callgate.model.call import Effect, Verdict
+from callgate.model.identity import Identified, ServerIdentity
+
+ANY_TOOL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the organisation (or, without one, the user) says of one server."""
+
+    name: str
+    """The registry's name for it, for people; it decides nothing."""
+    identities: tuple[ServerIdentity, ...]
+    effect: Effect
+    tools: Mapping[str, Effect] = field(default_factory=dict)
+    """By exact tool name; `*` stands for all others. A tool that is not named at all has the server's effect."""
+
+    def tool_effect(self, tool: str) -> Effect:
+        """The effect of this approval on one tool: never milder than the effect on its server."""
+        named = self.tools.get(tool, self.tools.get(ANY_TOOL, self.effect))
+        return max(named, self.effect)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowlist:
+    """All approvals. What is on none of them is denied."""
+
+    approvals: tuple[Approval, ...] = ()
+
+    def server(self, found: Identified) -> Verdict:
+        """May this server run at all?"""
+        matching = self._of(found.server)
+        if not matching:
+            return Verdict(
+                Effect.DENY, "server.unapproved", f"{found.server} is not on the allowlist ({found.evidence})"
+            )
+        worst = max(matching, key=lambda approval: approval.effect)
+        if worst.effect is Effect.ALLOW:
+            return Verdict(Effect.ALLOW, f"server.approved:{worst.name}", f"{found.server} is approved as {worst.name}")
+        return Verdict(
+            worst.effect,
+            f"server.{worst.effect.word}:{worst.name}",
+            f"{found.server}: {_said(worst.effect, worst.name)}",
+        )
+
+    def tool(self, found: Identified, tool: str) -> Verdict:
+        """May this tool of this server be called? A server that may not run has no tool that may be called."""
+        verdict = self.server(found)
+        if verdict.effect is Effect.DENY:
+            return verdict
+        worst = max(self._of(found.server), key=lambda approval: approval.tool_effect(tool))
+        effect = worst.tool_effect(tool)
+        if effect is Effect.ALLOW:
+            return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {found.server} is approved")
+        return Verdict(
+            effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} of {found.server}: {_said(effect, worst.name)}"
+        )
+
+    def _of(self, identity: ServerIdentity) -> Sequence[Approval]:
+        return [approval for approval in self.approvals if any(known.covers(identity) for known in approval.identities)]
+
+
+def _said(effect: Effect, name: str) -> str:
+    what = "needs an approval first" if effect is Effect.ASK else "is denied"
+    return f"it {what} (registry entry {name})"

@@ -1,0 +1,47 @@
+"""Pure: the ladder of the gate (design, section 6): from a launch, a call or a doubt to one verdict with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from callgate.model.call import Effect, Mode, Verdict
+from callgate.model.identity import Identified
+from callgate.policy.allowlist import Allowlist
+
+
+def judge_launch(rules: Allowlist | None, found: Identified, on_doubt: Effect) -> Verdict:
+    """May this server be started?"""
+    if rules is None:
+        return no_policy(on_doubt)
+    return rules.server(found)
+
+
+def judge_call(rules: Allowlist | None, found: Identified, tool: str | None, on_doubt: Effect) -> Verdict:
+    """May this tool be called? A call that names no tool cannot be judged, and so is denied."""
+    if rules is None:
+        return no_policy(on_doubt)
+    if tool is None:
+        return Verdict(Effect.DENY, "call.unnamed", "the call names no tool")
+    return rules.tool(found, tool)
+
+
+def judge_listing(rules: Allowlist | None, found: Identified, tools: Iterable[str], on_doubt: Effect) -> list[str]:
+    """The tools that an agent is not shown: those that it may not call. A tool that needs asking is shown."""
+    return [tool for tool in tools if judge_call(rules, found, tool, on_doubt).effect is Effect.DENY]
+
+
+def no_policy(on_doubt: Effect) -> Verdict:
+    """There is no registry that could be read: doubt decides."""
+    return doubt(on_doubt, "there is no readable registry")
+
+
+def doubt(on_doubt: Effect, why: str) -> Verdict:
+    """What a call gets that cannot be decided."""
+    return Verdict(on_doubt, "doubt", f"{why}; on_doubt = {on_doubt.word}")
+
+
+def applied(verdict: Verdict, mode: Mode) -> Verdict:
+    """What is really done: in observe mode everything passes, and the reason says what would have happened."""
+    if mode is Mode.ENFORCE or verdict.effect is Effect.ALLOW:
+        return verdict
+    return Verdict(Effect.ALLOW, verdict.rule, f"observed only, would {verdict.effect.word}: {verdict.reason}")

@@ -1,0 +1,31 @@
+"""The ladder: from a launch, a call or a doubt to one verdict."""
+
+from callgate.model.call import Effect, Mode, Verdict
+from callgate.model.identity import Identified, ServerIdentity
+from callgate.policy import ladder
+from callgate.policy.allowlist import Allowlist, Approval
+
+FOUND = Identified(ServerIdentity("npm", "echo", "1.0.0"), "a test")
+RULES = Allowlist((Approval("local/echo", (FOUND.server,), Effect.ALLOW, {"rm": Effect.DENY, "mv": Effect.ASK}),))
+
+
+def test_without_a_readable_registry_doubt_decides() -> None:
+    for effect in Effect:
+        assert ladder.judge_launch(None, FOUND, effect).effect is effect
+        assert ladder.judge_call(None, FOUND, "echo", effect).rule == "doubt"
+
+
+def test_a_call_that_names_no_tool_is_denied_even_if_doubt_would_allow() -> None:
+    assert ladder.judge_call(RULES, FOUND, None, Effect.ALLOW).effect is Effect.DENY
+
+
+def test_a_listing_hides_what_is_denied_and_shows_what_must_be_asked() -> None:
+    assert ladder.judge_listing(RULES, FOUND, ["echo", "rm", "mv"], Effect.DENY) == ["rm"]
+
+
+def test_observe_lets_everything_pass_and_says_what_would_have_happened() -> None:
+    denied = Verdict(Effect.DENY, "server.unapproved", "not on the allowlist")
+    passed = ladder.applied(denied, Mode.OBSERVE)
+    assert (passed.effect, passed.rule) == (Effect.ALLOW, "server.unapproved")
+    assert "would deny" in passed.reason
+    assert ladder.applied(denied, Mode.ENFORCE) is denied
