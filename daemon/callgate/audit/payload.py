@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+
+from callgate.audit.patterns import may_hold
+from callgate.audit.redact import OVERLAP, redact
+from callgate.settings import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +23,34 @@ class Kept:
     size: int
     """Bytes of that canonical JSON."""
     text: str | None = None
-    """What is stored: canonical JSON, with secrets marked when redacted; None when only the digest is kept."""
+    """What is stored: canonical JSON (ASCII), with secrets marked when redacted; None when only the digest is kept."""
     redactions: int = 0
     cut: bool = False
     """`text` is only the beginning."""
     salt: bytes = b""
     """Stored and removed together with `text` (see audit.log.seal)."""
+
+
+def keep(arguments: Mapping[str, object] | None, policy: Payload, cap: int, key: bytes) -> Kept | None:
+    """What `policy` keeps of `arguments`: nothing (None), their digest, or at most `cap` bytes of their text as well.
+
+    `key` is this machine's own: digests of other machines cannot be compared with it. Never fails on parsed JSON.
+    """
+    if policy is Payload.NONE or arguments is None:
+        return None
+    try:
+        whole = _encode(arguments)
+    except (ValueError, RecursionError, TypeError):
+        return Kept("", 0, cut=True)
+    digest = hmac.digest(key, b"callgate.payload\x00" + whole.encode("ascii"), "sha256")
+    if policy is Payload.DIGEST:
+        return Kept(digest.hex(), len(whole))
+    text, redactions = whole, 0
+    if policy is Payload.REDACTED and may_hold(whole[: cap + OVERLAP].encode("ascii")):
+        plain, redactions = redact(arguments, key, cap)
+        text = _encode(plain)
+    salt = sha256(b"callgate.salt\x00" + digest + key).digest()[:16]
+    return Kept(digest.hex(), len(whole), text[:cap], redactions, len(text) > cap or len(whole) > cap, salt)
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
