@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from callgate.system.paths import folders
 from contender import SERVER, Contender, Ready, environment
 from driver import Failed, Session
@@ -60,12 +63,11 @@ class _Opening:
             with _daemon(env):
                 _allow(env, _wrapped(config), scratch)
             _settle(scratch, self.form)
-        argv = _wrapped(config)
-        if not self.form.daemon:
-            yield Ready(argv, env, str(scratch))
-            return
         with _daemon(env) as pid:
-            yield Ready(argv, env, str(scratch), daemons=frozenset((pid,)))
+            argv = _wrapped(config)
+            if not self.form.daemon:
+                _kill(pid)
+            yield Ready(argv, env, str(scratch), daemons=frozenset((pid,) if self.form.daemon else ()))
 
 
 def _settle(scratch: Path, form: Form) -> None:
@@ -108,6 +110,16 @@ def _allow(env: dict[str, str], argv: list[str], scratch: Path) -> None:
     if len(servers) != 1:
         raise Failed(f"the log names {len(servers)} servers after one session")
     _callgate(env, "allow", servers.pop())
+
+
+def _kill(pid: int) -> None:
+    """End the daemon as a crash would: `callgate down` would take the launcher away too."""
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + PATIENCE
+    while psutil.pid_exists(pid):
+        if time.monotonic() > end:
+            raise Failed("the killed daemon did not end")
+        time.sleep(0.02)
 
 
 def _callgate(env: dict[str, str], *words: str) -> str:
