@@ -46,10 +46,7 @@ def install_shim(folders: Folders) -> str:
     again repairs a damaged copy. Raises WrapError naming the folder if the copy cannot be written.
     """
     files = _shim_files()
-    digest = hashlib.sha256()
-    for name, data in sorted(files.items()):
-        digest.update(b"%d %s %d " % (len(name), name.encode(), len(data)) + data)
-    build = digest.hexdigest()[:12]
+    build = _build(files)
     target = folders.data / f"shim-{build}"
     try:
         for name, data in files.items():
@@ -60,6 +57,11 @@ def install_shim(folders: Folders) -> str:
     except (OSError, py_compile.PyCompileError) as error:
         raise WrapError(str(folders.shim), f"cannot be written ({error})", "check its folder's rights") from error
     return build
+
+
+def shim_build() -> str:
+    """The build id that `install_shim` would give: 12 hex digits over the shim's files."""
+    return _build(_shim_files())
 
 
 def write_conf(folders: Folders, settings: Settings, build: str) -> None:
@@ -91,7 +93,7 @@ def write_launcher(folders: Folders, entry: Entry) -> Path:
 
 def refresh_launcher(folders: Folders, path: Path, agent: str, name: str) -> None:
     """Make the launcher at `path` start the present shim by the present interpreter. Raises WrapError."""
-    python, run, conf = (os.fsencode(p) for p in (base_interpreter(), folders.shim / "run.py", folders.shim_conf))
+    python, run, conf = (os.fsencode(path) for path in (interpreter(), folders.shim / "run.py", folders.shim_conf))
     try:
         text = launcher_text(python, run, conf, agent, name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -100,7 +102,7 @@ def refresh_launcher(folders: Folders, path: Path, agent: str, name: str) -> Non
         raise WrapError(str(path), f"cannot be written ({error})", "check its folder's rights") from error
 
 
-def base_interpreter() -> Path:
+def interpreter() -> str:
     """The real path of the interpreter that we run on: no virtual environment, no version manager's front end.
 
     Raises WrapError if there is none.
@@ -109,7 +111,7 @@ def base_interpreter() -> Path:
         if name:
             path = Path(name).resolve()
             if path.is_file() and os.access(path, os.X_OK):
-                return path
+                return str(path)
     raise WrapError(sys.executable or "python", "is not a program that can be started", "reinstall Callgate")
 
 
@@ -122,6 +124,13 @@ def _shim_files() -> dict[str, bytes]:
     for source in sorted((package / "shim").glob("*.py")):
         files[f"callgate/shim/{source.name}"] = read_capped(source, SOURCE_MAX)
     return files
+
+
+def _build(files: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        digest.update(b"%d %s %d " % (len(name), name.encode(), len(data)) + data)
+    return digest.hexdigest()[:12]
 
 
 def _put(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -12,7 +12,7 @@ from callgate.model.errors import WrapError
 from callgate.model.inventory import ConfigFile, Entry, Format, Scope, Transport
 from callgate.settings import Settings
 from callgate.system.paths import Folders
-from callgate.wrap.launcher import base_interpreter, install_shim, write_conf, write_launcher
+from callgate.wrap.launcher import install_shim, interpreter, write_conf, write_launcher
 from callgate.wrap.script import REFUSED, launcher_path
 
 SHELLS = [shell for shell in ("/bin/sh", "/bin/dash", "/bin/bash", "/bin/busybox") if Path(shell).exists()]
@@ -99,14 +99,14 @@ def test_without_a_conf_or_a_command_a_launcher_refuses(folders: Folders) -> Non
 
 def test_a_launcher_names_a_python_that_is_gone(folders: Folders) -> None:
     launcher = ready(folders)
-    launcher.write_bytes(launcher.read_bytes().replace(os.fsencode(base_interpreter()), b"/gone/python"))
+    launcher.write_bytes(launcher.read_bytes().replace(os.fsencode(interpreter()), b"/gone/python"))
     done = start(launcher, "--", "/bin/true")
     assert "/gone/python is missing" in done.stderr
     assert done.returncode == REFUSED
 
 
 def test_the_interpreter_is_the_real_one(folders: Folders) -> None:
-    python = base_interpreter()
+    python = Path(interpreter())
     assert python == python.resolve()
     assert not (python.parent.parent / "pyvenv.cfg").exists()
 

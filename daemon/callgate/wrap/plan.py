@@ -1,0 +1,205 @@
+"""Pure: which entries are wrapped, with which edits, and why each other entry is left as it is.
+
+Ladder, first that applies: not ours to change (plugin, system, unknown shape) > not stdio > already behind our launcher
+> the file must not be written (version control, link, rights) > the file does not parse, or the entry changed since it
+was found > wrapped. Disabled entries are wrapped too: they are then covered from the moment in which someone enables
+them. Placeholders (`${env:X}`) move with their words, for the agent expands them before it starts us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callgate.agents.formats import document
+from callgate.agents.shapes import SHAPES, RawEntry
+from callgate.model.errors import DocumentError
+from callgate.model.inventory import ConfigFile, Edit, Entry, KeyPath, Transport
+from callgate.wrap.foreign import gateway
+from callgate.wrap.script import launcher_path
+
+EXPANDED = frozenset("$%{}`")
+"""Characters that some agent expands in a command: a launcher's own path must be free of them."""
+
+
+class Why(StrEnum):
+    """Why an entry is left, for programs; the sentence beside it is for people."""
+
+    OURS = "ours"
+    """It starts a launcher of ours already: all is well."""
+    FOREIGN = "foreign"
+    """Another tool has wrapped our launcher: it is behind the gate, and wrapping it again would never end."""
+    SHARED = "shared"
+    """Another agent reads the same entry of the same file, for which it is (or is not) wrapped."""
+    HTTP = "http"
+    KIND = "kind"
+    """It belongs to a plugin or the system, or has no command that could be wrapped."""
+    VCS = "vcs"
+    PLACE = "place"
+    """Where the file lies, or whose it is, forbids to change it."""
+    BUSY = "busy"
+    """Another program is writing the file."""
+    UNREADABLE = "unreadable"
+    CHANGED = "changed"
+    """It is not what discovery found: look again."""
+    FAILED = "failed"
+    """Something went wrong while it was written; the old bytes stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An entry that is not wrapped, or a change that was not made."""
+
+    entry: Entry
+    why: Why
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapping:
+    """An entry to wrap: from now on it starts `launcher`."""
+
+    entry: Entry
+    raw: RawEntry
+    launcher: str
+    edits: tuple[Edit, ...]
+    again: bool = False
+    """It was wrapped by us before, and someone has taken the launcher out again."""
+    note: str = ""
+    """What else should be known of it, a sentence or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """All that is to change in one file."""
+
+    file: ConfigFile
+    target: str
+    """The file itself, links resolved."""
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    wrappings: tuple[Wrapping, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What wrapping would do; carrying it out checks everything again."""
+
+    files: tuple[FilePlan, ...] = ()
+    left: tuple[Left, ...] = ()
+
+    @property
+    def wrappings(self) -> tuple[Wrapping, ...]:
+        """All entries to wrap."""
+        return tuple(each for file in self.files for each in file.wrappings)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found out about one file: its bytes, or why it must not be written."""
+
+    target: str
+    data: bytes = b""
+    obstacle: tuple[Why, str] | None = None
+
+
+def digest(data: bytes) -> str:
+    """Hex SHA-256: how reports and the journal name a state of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def plan(
+    entries: Iterable[Entry], seen: Mapping[str, Seen], launchers: str, known: Collection[tuple[str, KeyPath]]
+) -> Plan:
+    """The plan for these entries. `seen` holds what was found out of each file by its path, `launchers` is the folder
+    of our launchers, `known` holds (target, key path) of the entries that we wrapped before.
+    """
+    left: list[Left] = []
+    wanted: dict[str, list[Entry]] = {}
+    taken: dict[tuple[str, KeyPath], Entry] = {}
+    for entry in entries:
+        look = seen.get(entry.file.path, Seen(entry.file.path, obstacle=(Why.CHANGED, "the file is gone")))
+        if reason := _leave(entry, launchers) or look.obstacle:
+            left.append(Left(entry, *reason))
+        elif (first := taken.setdefault((look.target, entry.at), entry)) is not entry:
+            left.append(Left(entry, Why.SHARED, f"{first.agent} reads the same entry: see there"))
+        else:
+            wanted.setdefault(look.target, []).append(entry)
+    files = []
+    for target, group in wanted.items():
+        again = {at for path, at in known if path == target}
+        made, not_made = plan_file(group, seen[group[0].file.path], launchers, again)
+        left += not_made
+        if made is not None:
+            files.append(made)
+    return Plan(tuple(files), tuple(left))
+
+
+def plan_file(
+    entries: list[Entry], look: Seen, launchers: str, known: Collection[KeyPath]
+) -> tuple[FilePlan | None, list[Left]]:
+    """The plan for entries of one file, from its bytes alone (the entries only say which are meant)."""
+    file = entries[0].file
+    left: list[Left] = []
+    wrappings: list[Wrapping] = []
+    try:
+        parsed = document.parse(look.data, file.format)
+    except DocumentError as error:
+        return None, [Left(entry, Why.UNREADABLE, f"the file does not parse: {error}") for entry in entries]
+    for entry in entries:
+        raw = _raw(parsed, entry)
+        if raw is None or raw.argv != entry.argv:
+            left.append(Left(entry, Why.CHANGED, "the entry changed since it was found"))
+            continue
+        launcher = launcher_path(launchers, entry)
+        edits = SHAPES[entry.file.shape].wrap(raw, launcher)
+        if not edits:
+            left.append(Left(entry, Why.KIND, raw.unwrappable or "it has no command to wrap"))
+            continue
+        wrappings.append(Wrapping(entry, raw, launcher, edits, entry.at in known, gateway(raw.argv)))
+    after, kept, failed = _edited(look.data, file, wrappings)
+    return (FilePlan(file, look.target, look.data, after, kept) if kept else None), left + failed
+
+
+def is_launcher(word: str, launchers: str) -> bool:
+    """Is this word of a command line a launcher of ours?"""
+    return word.startswith(launchers + "/")
+
+
+def _leave(entry: Entry, launchers: str) -> tuple[Why, str] | None:
+    """Why the entry is left, as far as it says so itself."""
+    if entry.argv and is_launcher(entry.argv[0], launchers):
+        return Why.OURS, "it is behind the gate already"
+    if entry.unwrappable is not None:
+        return Why.KIND, entry.unwrappable
+    if entry.transport is not Transport.STDIO:
+        return Why.HTTP, "a remote server: only local (stdio) servers are wrapped"
+    if any(is_launcher(word, launchers) for word in entry.argv[1:]):
+        return Why.FOREIGN, f"{entry.argv[0]} starts our launcher: the server is behind the gate"
+    if EXPANDED & set(launchers):
+        return Why.PLACE, f"agents would expand a character in our own folder's path {launchers}: set CALLGATE_HOME"
+    return None
+
+
+def _raw(parsed: object, entry: Entry) -> RawEntry | None:
+    shape = SHAPES.get(entry.file.shape)
+    found = shape.read(parsed).entries if shape else ()
+    return next((raw for raw in found if raw.at == entry.at and raw.name == entry.name), None)
+
+
+def _edited(data: bytes, file: ConfigFile, wrappings: list[Wrapping]) -> tuple[bytes, tuple[Wrapping, ...], list[Left]]:
+    """The bytes with all edits made; where that cannot be done, with those of as many entries as possible."""
+    try:
+        after = document.edit(data, file.format, [edit for each in wrappings for edit in each.edits])
+        return after, tuple(wrappings), []
+    except DocumentError as error:
+        if len(wrappings) == 1:
+            return data, (), [Left(wrappings[0].entry, Why.UNREADABLE, f"it cannot be edited without doubt: {error}")]
+    after, kept, left = data, list[Wrapping](), list[Left]()
+    for each in wrappings:
+        after, made, failed = _edited(after, file, [each])
+        kept += made
+        left += failed
+    return after, tuple(kept), left

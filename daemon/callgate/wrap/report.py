@@ -1,0 +1,73 @@
+"""Pure: what was done to which entry of which file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callgate.model.inventory import ConfigFile
+from callgate.wrap.plan import FilePlan, Left, digest
+
+
+class Did(StrEnum):
+    """What became of an entry."""
+
+    WRAPPED = "wrapped"
+    UNWRAPPED = "unwrapped"
+    LEFT = "left"
+    """Nothing was to be done, or it must not be done: the reason says which."""
+    FAILED = "failed"
+    """It should have been done; the file is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry, and what became of it."""
+
+    file: str
+    agent: str
+    entry: str
+    done: Did
+    why: str = ""
+    """A sentence; empty where there is nothing more to say."""
+    code: str = ""
+    """For programs, where `done` is "left": a value of plan.Why."""
+    before: str = ""
+    """Digest of the file before; empty if it was not changed."""
+    after: str = ""
+    launcher: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run did, entry by entry."""
+
+    items: tuple[Item, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Was any file written?"""
+        return any(item.before != item.after for item in self.items)
+
+    def of(self, done: Did) -> tuple[Item, ...]:
+        """The items with this outcome."""
+        return tuple(item for item in self.items if item.done is done)
+
+
+def wrapped(plan: FilePlan) -> list[Item]:
+    """The entries of a file plan, carried out."""
+    before, after = digest(plan.before), digest(plan.after)
+    return [
+        Item(w.entry.file.path, w.entry.agent, w.entry.name, Did.WRAPPED, w.note, "", before, after, w.launcher)
+        for w in plan.wrappings
+    ]
+
+
+def left(one: Left) -> Item:
+    """An entry that was left."""
+    return Item(one.entry.file.path, one.entry.agent, one.entry.name, Did.LEFT, one.reason, one.why)
+
+
+def failed(file: ConfigFile, name: str, problem: object) -> Item:
+    """An entry whose file could not be changed."""
+    return Item(file.path, file.agent, name, Did.FAILED, str(problem))
