@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from callgate.agents.formats import json_text
-from callgate.agents.formats.span import Span, fault, missing
+from callgate.agents.formats import json_text, toml_text
+from callgate.agents.formats.span import Span, fault, line_start, missing
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import Drop, Edit, Format, KeyPath, Put, PutText
 
@@ -26,7 +26,8 @@ class _Language:
 
 
 _JSON = _Language(json_text.read, json_text.find, json_text.change, json_text.value_of)
-_LANGUAGES = {Format.JSON: _JSON, Format.JSONC: _JSON}
+_TOML = _Language(toml_text.read, toml_text.find, toml_text.change, toml_text.value_of)
+_LANGUAGES = {Format.JSON: _JSON, Format.JSONC: _JSON, Format.TOML: _TOML}
 
 
 def parse(data: bytes, format: Format) -> object:
@@ -43,14 +44,16 @@ def parse(data: bytes, format: Format) -> object:
 def locate(data: bytes, format: Format, at: KeyPath) -> Span | None:
     """The byte offsets of the value's text at `at`; None if there is no such value.
 
-    Raises DocumentError if the document does not parse.
+    Also None for a TOML table whose keys have lines of their own. Raises DocumentError if the document does not parse.
     """
     mark, text = _decoded(data)
     language = _LANGUAGES[format]
-    language.read(text)
+    document = language.read(text)
     span = language.find(text, at)
     if span is None:
         return None
+    if not _same(_fragment_value(language, text, span, text[span.start : span.end]), _value_at(document, at)):
+        raise missing(at, "cannot be located without doubt")
     start = len(mark) + len(text[: span.start].encode())
     return Span(start, start + len(text[span.start : span.end].encode()))
 
@@ -99,9 +102,8 @@ def _expected(document: object, each: Edit, language: _Language, text: str) -> o
         span = language.find(text, each.at)
         if span is None:
             raise missing(each.at)
-        column = span.start - text.rfind("\n", 0, span.start) - 1
         try:
-            value = language.value_of(each.text.decode(), column)
+            value = _fragment_value(language, text, span, each.text.decode())
         except (UnicodeDecodeError, DocumentError) as error:
             raise missing(each.at, f"would get text that does not parse ({error})") from error
         return _with(document, each.at, value, 0)
@@ -110,6 +112,11 @@ def _expected(document: object, each: Edit, language: _Language, text: str) -> o
             raise missing(each.at, "holds half of a surrogate pair, which readers take differently")
         return _with(document, each.at, each.value, 0)
     return _without(document, each.at, 0)
+
+
+def _fragment_value(language: _Language, text: str, span: Span, fragment: str) -> object:
+    """What `fragment` means where `span` begins."""
+    return language.value_of(fragment, span.start - line_start(text, span.start))
 
 
 def _with(document: object, at: KeyPath, value: object, depth: int) -> object:
@@ -173,4 +180,4 @@ def _same(left: object, right: object) -> bool:
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_same, left, right))
-    return left == right
+    return left is right or left == right

@@ -19,6 +19,7 @@ from callgate.agents.formats.json_scan import (
 from callgate.agents.formats.span import (
     Span,
     Splice,
+    after_blanks,
     has_newline,
     indent_of,
     lead_of,
@@ -190,19 +191,12 @@ def _with_space(text: str, start: int, end: int, *, first: bool, last: bool) -> 
     """The span of a member together with the white space that goes with it."""
     lead = lead_of(text, start)
     on_own_line = has_newline(text[lead:start])
-    ends_line = text[_skip_blanks(text, end)] in "\r\n"
+    ends_line = text[after_blanks(text, end)] in "\r\n"
     if on_own_line:
         return (lead, end) if ends_line or last else (start, end)
     if first and not last:
-        return start, _skip_blanks(text, end)
+        return start, after_blanks(text, end)
     return lead, end
-
-
-def _skip_blanks(text: str, at: int) -> int:
-    """The first place from `at` on that is neither a space nor a tab."""
-    while text[at] in " \t":
-        at += 1
-    return at
 
 
 def _written(value: object, layout: _Layout, indent: str) -> str:

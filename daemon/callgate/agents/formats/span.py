@@ -98,3 +98,32 @@ def lead_of(text: str, offset: int) -> int:
 def has_newline(text: str) -> bool:
     """Does the text run over more than one line?"""
     return "\n" in text or "\r" in text
+
+
+def line_end(text: str, at: int) -> int:
+    """Where the line that holds `at` ends, before its line feed or carriage return and line feed."""
+    end = text.find("\n", at)
+    if end < 0:
+        return len(text)
+    return end - 1 if end > at and text[end - 1] == "\r" else end
+
+
+def after_blanks(text: str, at: int) -> int:
+    """The first place from `at` on that is neither a space nor a tab."""
+    while text[at : at + 1] in (" ", "\t"):
+        at += 1
+    return at
+
+
+def without_member(text: str, start: int, end: int) -> str:
+    """The text without the member from `start` to `end` of a table in braces, and without one comma beside it."""
+    before, after = start, end
+    while text[before - 1] in " \t\r\n":
+        before -= 1
+    while text[after] in " \t\r\n":
+        after += 1
+    if text[before - 1] == ",":
+        return spliced(text, Splice(before - 1, end))
+    if text[after] == ",":
+        return spliced(text, Splice(start, after_blanks(text, after + 1)))
+    return spliced(text, Splice(before, end))
