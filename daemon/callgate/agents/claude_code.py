@@ -90,6 +90,5 @@ AGENT = Agent(
         trust_at=("projects", "{project}", "hasTrustDialogAccepted"),
     ),
     docs="https://code.claude.com/docs/en/mcp",
-    blind="claude.ai connectors come with the login and servers given with --mcp-config with the command line: "
-    "neither is in a file.",
+    blind="claude.ai connectors, which come with the login, and servers given with --mcp-config are in no file.",
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from callgate.agents import ALL
@@ -119,3 +121,12 @@ def test_evidence_without_patterns_can_be_looked_up_directly() -> None:
     every = [template for agent in ALL for os in ("linux", "macos", "windows") for template in agent.evidence.on(os)]
     assert not [template for template in every if "*" in template or "{project}" in template]
     assert Paths().on("linux") == ()
+
+
+def test_every_vendor_file_is_listed_and_kept_apart() -> None:
+    root = Path(__file__).parents[3]
+    vendors = {path.stem for path in (root / "daemon/callgate/agents").glob("*.py") if "\nAGENT = " in path.read_text()}
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    apart = next(each["modules"] for each in contracts if each["name"].startswith("Vendor files"))
+    assert set(apart) == {f"callgate.agents.{name}" for name in vendors}
+    assert len(ALL) == len(vendors)
