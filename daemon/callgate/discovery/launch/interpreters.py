@@ -143,7 +143,12 @@ def _script(argv: tuple[str, ...], found: Read, interpreter: str = "", base: str
         return unknown(argv, f"bun run {file} runs what the folder's own package.json says")
     if "://" in file or file.startswith(("data:", "file:", "npm:", "jsr:", "node:")):
         return unknown(argv, f"{interpreter} loads its program from {file.partition(':')[0]}:")
-    return Launched(Script(interpreter, file, base), argv, (argv[0],), found.caveats)
+    place = found.place or not _is_absolute(base or file)
+    return Launched(Script(interpreter, file, base), argv, (argv[0],), found.caveats, place)
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "\\\\")) or path[1:3] in (":\\", ":/")
 
 
 def _python(argv: tuple[str, ...], rest: tuple[str, ...]) -> Launched | tuple[str, ...]:
@@ -154,7 +159,9 @@ def _python(argv: tuple[str, ...], rest: tuple[str, ...]) -> Launched | tuple[st
         rest = (*rest[:at], "-" + last[1], "-m", *rest[at + 1 :])
     found = read(rest, _PYTHON, "python", until="-m")
     odd = [one for one in found.all("-W") if one not in _WARNING]
-    found = Read(found.options, found.rest, found.caveats + (("python -W may import a module",) if odd else ()))
+    found = Read(
+        found.options, found.rest, found.caveats + (("python -W may import a module",) if odd else ()), found.place
+    )
     return _module(argv, found) if found.rest[:1] == ("-m",) else _script(argv, found, "python")
 
 
@@ -185,7 +192,7 @@ def _deno(argv: tuple[str, ...], rest: tuple[str, ...]) -> Launched:
     if before.rest[:1] != ("run",):
         return unknown(argv, "deno is not used with run", tools=(argv[0],))
     found = read(before.rest[1:], _DENO, "deno run")
-    found = Read(found.options, found.rest, before.caveats + found.caveats)
+    found = Read(found.options, found.rest, before.caveats + found.caveats, before.place or found.place)
     word = found.rest[0] if found.rest else ""
     if word.startswith("npm:") and (package := npm_package(word.removeprefix("npm:").lstrip("/"))):
         return Launched(package, argv, (argv[0],), found.caveats)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from callgate.discovery.launch import bridges
-from callgate.discovery.launch.target import Launched, Package, unknown
+from callgate.discovery.launch.target import Launched, Package, Unknown, unknown
 from callgate.discovery.launch.words import Read, options, program, read
 
 _NPM_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*", re.IGNORECASE)
@@ -94,8 +95,8 @@ def _npm_exec(words: tuple[str, ...]) -> Read:
     cut = first.rest.index("--") if "--" in first.rest else len(first.rest)
     for word in first.rest[1:cut]:
         if word.startswith("-"):
-            return Read(first.options, first.rest, (*first.caveats, f"npm exec reads {word} itself"))
-    return Read(first.options, tuple(w for at, w in enumerate(first.rest) if at != cut), first.caveats)
+            return Read(first.options, first.rest, (*first.caveats, f"npm exec reads {word} itself"), True)
+    return Read(first.options, tuple(w for at, w in enumerate(first.rest) if at != cut), first.caveats, first.place)
 
 
 def _npm(argv: tuple[str, ...], found: Read) -> Launched:
@@ -110,7 +111,8 @@ def _npm(argv: tuple[str, ...], found: Read) -> Launched:
     package = npm_package(spec)
     if package is None:
         return unknown(argv, f"{spec!r} is not a package of the npm registry")
-    return _finish(argv, package, words[0] if wanted else None, words[1:], caveats)
+    launched = _finish(argv, package, words[0] if wanted else None, words[1:], caveats)
+    return replace(launched, place_matters=found.place or isinstance(launched.target, Unknown))
 
 
 def _pypi(argv: tuple[str, ...], found: Read, source: str) -> Launched:
@@ -126,7 +128,8 @@ def _pypi(argv: tuple[str, ...], found: Read, source: str) -> Launched:
     package = pypi_package(spec)
     if package is None or _PYTHON.fullmatch(words[0].partition("@")[0]):
         return unknown(argv, f"{spec!r} is not a package of PyPI")
-    return _finish(argv, package, words[0] if wanted else None, words[1:], caveats)
+    launched = _finish(argv, package, words[0] if wanted else None, words[1:], caveats)
+    return replace(launched, place_matters=found.place or isinstance(launched.target, Unknown))
 
 
 def _finish(
@@ -148,7 +151,7 @@ def _finish(
 def _through(argv: tuple[str, ...], package: Package, rest: tuple[str, ...], caveats: tuple[str, ...]) -> Launched:
     """What a package that runs its arguments comes to."""
     if package.command is None and (address := bridges.remote(package.kind, package.name, rest)):
-        return Launched(address, argv, (argv[0],), caveats)
+        return Launched(replace(address, via=package), argv, (argv[0],), caveats)
     return Launched(package, argv, (argv[0],), (*caveats, f"{package.name} runs what its arguments name"))
 
 

@@ -38,7 +38,10 @@ def read_launch(argv: tuple[str, ...], own: Iterable[str] = ()) -> Launched:
             tools, argv = (*tools, argv[0]), launched
             continue
         launched = launched or interpreters.executable(argv)
-        return replace(launched, tools=(*tools, *launched.tools), caveats=caveats + launched.caveats)
+        place = launched.place_matters or bool(caveats)
+        return replace(
+            launched, tools=(*tools, *launched.tools), caveats=caveats + launched.caveats, place_matters=place
+        )
     return unknown(whole, f"more than {LAYERS_MAX} wrappers around one command")
 
 

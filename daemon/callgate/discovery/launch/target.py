@@ -54,6 +54,8 @@ class Url:
     """A remote server behind a local bridge."""
 
     url: str
+    via: Package | None = None
+    """The package that is the bridge, when a runner fetches it."""
 
 
 @dataclass(frozen=True, slots=True)

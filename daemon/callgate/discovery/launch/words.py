@@ -48,6 +48,8 @@ class Read:
     rest: tuple[str, ...]
     """From the first word that is not an option."""
     caveats: tuple[str, ...]
+    place: bool = False
+    """What the options do may depend on the folder in which the command starts."""
 
     def all(self, *names: str) -> list[str]:
         """The values of every option with one of these names."""
@@ -69,6 +71,7 @@ def read(argv: tuple[str, ...], table: Options, owner: str, until: str = "") -> 
     """
     found: list[tuple[str, str]] = []
     caveats: list[str] = []
+    place = False
     at = 0
     while at < len(argv) and argv[at] != until:
         word = argv[at]
@@ -83,7 +86,17 @@ def read(argv: tuple[str, ...], table: Options, owner: str, until: str = "") -> 
             found.append((one, value))
             if problem := _problem(one, value, equals, table):
                 caveats.append(f"{owner} {one} {problem}")
-    return Read(tuple(found), argv[at:], tuple(caveats))
+                place = place or _is_relative(one, value, table)
+    return Read(tuple(found), argv[at:], tuple(caveats), place)
+
+
+_NOT_PATHS = words("--with --scope --tag --before --cap-add --security-opt --index-strategy")
+
+
+def _is_relative(name: str, value: str, table: Options) -> bool:
+    if name in table.risky_values:
+        return name not in _NOT_PATHS and not value.startswith("/") and "://" not in value
+    return name not in table.risky_flags
 
 
 def _problem(name: str, value: str, equals: str, table: Options) -> str | None:
