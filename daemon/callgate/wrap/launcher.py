@@ -148,7 +148,14 @@ def _put(path: Path, data: bytes, mode: int = 0o600) -> None:
         if stat.S_IMODE(found.st_mode) != mode:
             path.chmod(mode)
     if path.suffix == ".py" and not (same and Path(cache_from_source(str(path))).is_file()):
-        py_compile.compile(str(path), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        _compile(path)
+
+
+def _compile(path: Path) -> None:
+    """Write the bytecode, never to be compared with its source again, and sync it: half of one would stop the shim."""
+    made = py_compile.compile(str(path), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    with Path(str(made)).open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _swap(link: Path, name: str) -> str:

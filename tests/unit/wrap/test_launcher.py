@@ -36,6 +36,7 @@ def ready(folders: Folders, name: str = 'it\'s $HOME `x`\n"y"') -> Path:
     """An installed shim whose entry point only says how it was started, and a launcher of it."""
     install_shim(folders)
     (folders.shim / "callgate/shim/stdio.py").write_text(ECHO)
+    shutil.rmtree(folders.shim / "callgate/shim/__pycache__")
     return write_launcher(folders, entry(name))
 
 
