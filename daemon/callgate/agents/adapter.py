@@ -64,6 +64,11 @@ class Place:
         """Are its expanded paths glob patterns? Then the home, project and variables in them are escaped for glob."""
         return any("*" in template for os in ("linux", "macos", "windows") for template in self.paths.on(os))
 
+    def names(self, around: Surroundings) -> frozenset[str]:
+        """The names of its files, without their folders, for whoever watches those folders; they may hold `*`."""
+        paths = (*expand(self, around), *expand(self, around, around.home))
+        return frozenset(path.replace("\\", "/").rpartition("/")[2] for path in paths)
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:

@@ -73,6 +73,12 @@ def test_a_home_or_project_with_glob_characters_is_escaped_in_patterns_only() ->
     assert expand(place("{project}/*.json"), LINUX, "/work/{~}?") == ("/work/{~}[?]/*.json",)
 
 
+def test_the_names_of_its_files_are_known_to_whoever_watches() -> None:
+    around = Surroundings("/home/ana", "linux", {"X_CONFIG": "/srv/mine.json"})
+    assert place("~/a/b.json", "{project}/*.json", "${X_CONFIG}").names(around) == {"b.json", "*.json", "mine.json"}
+    assert place("~/a/b.json").names(WINDOWS) == {"b.json"}
+
+
 def test_an_unknown_system_has_no_files() -> None:
     assert expand(place("~/y.json"), Surroundings("/home/ana", "plan9")) == ()
 
