@@ -71,11 +71,10 @@ class Product:
 
     def daemon(self) -> psutil.Process | None:
         """The running daemon, by its pid file, checked to be ours by its state folder."""
-        for folder in (self.state / "run",):
-            with contextlib.suppress(OSError, ValueError, psutil.Error):
-                process = psutil.Process(int((folder / "daemon.pid").read_text().split()[0]))
-                if process.environ().get("CALLGATE_HOME") == str(self.state):
-                    return process
+        with contextlib.suppress(OSError, ValueError, psutil.Error):
+            process = psutil.Process(int(folders(self.env).pid_file.read_text().split()[0]))
+            if process.environ().get("CALLGATE_HOME") == str(self.state):
+                return process
         return None
 
     def kill_daemon(self) -> None:
@@ -85,18 +84,22 @@ class Product:
                 process.send_signal(signal.SIGKILL)
                 process.wait(10)
 
-    def log(self) -> list[Row]:
-        """All rows of the audit log, oldest first."""
-        lines = self.run("log", "--json").stdout.splitlines()
+    def log(self, *filters: str) -> list[Row]:
+        """The newest 10,000 rows of the audit log that pass the filters, oldest first, as `callgate log` gives them."""
+        lines = self.run("log", "--json", "-n", "10000", *filters).stdout.splitlines()
         return sorted((json.loads(line) for line in lines if line.strip()), key=lambda row: row["seq"])
+
+    def every_row(self, **filters: str) -> list[Row]:
+        """All rows that pass the filters, oldest first, over the local API (the command shows only so many)."""
+        client = Client(folders(self.env).api_socket)
+        found: list[Row] = []
+        while page := client.events({**filters, "after": found[-1]["seq"] if found else 0, "limit": 10_000}):
+            found += page
+        return found
 
     def calls(self, **fields: str) -> list[Row]:
         """The rows of calls that were asked, with these values."""
-        return [
-            row
-            for row in self.log()
-            if row["kind"] == "call.asked" and all(row.get(name) == value for name, value in fields.items())
-        ]
+        return [row for row in self.log("--kind", "call.asked") if fields.items() <= row.items()]
 
     def files(self) -> dict[str, bytes]:
         """Every file of the home, to compare before and after."""
