@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from callgate.client import Client
+from callgate.system.paths import folders
 from ground.toolbox import absent
 
 COMMAND = Path(os.environ.get("CALLGATE_BIN") or Path(sys.executable).with_name("callgate"))
