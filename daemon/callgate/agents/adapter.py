@@ -113,7 +113,7 @@ def _expand(paths: Paths, around: Surroundings, project: str | None, *, escape: 
     for template in paths.on(around.os):
         if ("{project}" in template) != (project is not None):
             continue
-        path = _fill(template, around, project, escape=escape)
+        path = fill(template, around, project, escape=escape)
         if path is not None and path not in found:
             found.append(path)
     return tuple(found)
@@ -122,14 +122,17 @@ def _expand(paths: Paths, around: Surroundings, project: str | None, *, escape: 
 _VARIABLE = re.compile(r"^\$\{(?P<name>\w+)(?::-(?P<other>[^}]*))?\}")
 
 
-def _fill(template: str, around: Surroundings, project: str | None, *, escape: bool) -> str | None:
-    """The template with its first part filled in (only the first part of a template is ever variable)."""
+def fill(template: str, around: Surroundings, project: str | None = None, *, escape: bool = False) -> str | None:
+    """The absolute path that one template gives; None if it gives none. With `escape`, for use as a glob pattern.
+
+    Only the first part of a template is ever variable.
+    """
     if variable := _VARIABLE.match(template):
         rest = template[variable.end() :]
         value = _lookup(variable["name"], around)
         if not value:
             other = variable["other"]
-            return None if other is None else _fill(other + rest, around, project, escape=escape)
+            return None if other is None else fill(other + rest, around, project, escape=escape)
         if value == "~" or value.startswith("~/"):
             value = around.home + value[1:]
     elif template.startswith("{project}") and project is not None:

@@ -63,10 +63,11 @@ class Servers(_Wrapping):
         if self.bare and not any(path[0] in document for path in self.paths):
             found = [((), document, None)]
         for at, servers, project in found:
-            entries += (replace(entry, project=project) for entry in self._each(at, servers, notes))
+            level = self.optional_level
+            entries += (replace(entry, project=project) for entry in self._each(at, servers, notes, level))
         return Reading(tuple(entries), notes.all())
 
-    def _each(self, at: KeyPath, servers: object, notes: Notes) -> Iterator[RawEntry]:
+    def _each(self, at: KeyPath, servers: object, notes: Notes, level: str | None = None) -> Iterator[RawEntry]:
         if isinstance(servers, list) and self.lists:
             items = [(index, _name_of(item, index), item) for index, item in enumerate(servers)]
         elif isinstance(servers, Mapping):
@@ -77,7 +78,7 @@ class Servers(_Wrapping):
         for key, name, item in items:
             if not isinstance(name, str) or not isinstance(key, str | int):
                 notes.add(at, f"has an entry whose name is {kind_of(name)}, not text")
-            elif name == self.optional_level and not _is_entry(item, self.dialect):
+            elif name == level and not _is_entry(item, self.dialect):
                 yield from self._each((*at, name), item, notes)
             elif entry := read_entry(name, (*at, key), item, self.dialect, notes):
                 yield entry

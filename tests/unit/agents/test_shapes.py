@@ -206,3 +206,12 @@ def test_a_bare_map_is_read_only_where_there_is_no_named_one() -> None:
 def test_a_server_called_servers_is_told_from_the_newer_layout() -> None:
     assert only("opencode", {"mcp": {"servers": {"command": ["x"]}}}).at == ("mcp", "servers")
     assert only("opencode", {"mcp": {"servers": {"x": {"command": ["x"]}}}}).at == ("mcp", "servers", "x")
+
+
+def test_the_newer_layout_is_followed_one_level_only() -> None:
+    deep: object = {"command": ["x"]}
+    for _ in range(100_000):
+        deep = {"servers": deep}
+    assert problems("opencode", {"mcp": deep}) == (
+        "mcp.servers.servers names no server: it has neither command nor url",
+    )
