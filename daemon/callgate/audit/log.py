@@ -41,6 +41,11 @@ def encode(event: Event, seq: int, extra: Mapping[str, object] | None = None) ->
     return _encode(body)
 
 
+def quoted(text: str) -> str:
+    """`text` as it stands in a row's body."""
+    return _encode(text)
+
+
 def decode(body: bytes) -> Event:
     """The event in a row's body; unknown fields are left out. Raises ValueError if it is not one of ours."""
     try:
@@ -52,6 +57,18 @@ def decode(body: bytes) -> Event:
     if type(kind) is not str or type(detail) is not dict or any(type(text) is not str for text in texts.values()):
         raise ValueError("not a row of the audit log: a field has the wrong type")
     return Event(kind, time, detail=detail, **texts)
+
+
+Index = tuple[int | None, str | None, str | None]
+"""What of a row is kept a second time, to search by: time, uid, effect."""
+
+
+def index(event: Event) -> Index:
+    """The event's time, uid and effect, or None for what is empty or what SQL could not ask for anyway."""
+    time = event.time if -(2**63) <= event.time < 2**63 else None
+    uid = event.uid if event.uid.isascii() and 0 < len(event.uid) <= TEXT_MAX else None
+    effect = event.effect if event.effect.isascii() and 0 < len(event.effect) <= TEXT_MAX else None
+    return time, uid, effect
 
 
 def link(previous: bytes, body: bytes) -> bytes:

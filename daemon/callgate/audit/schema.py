@@ -1,4 +1,4 @@
-"""The tables of the log, their migrations."""
+"""The tables of the log and their migrations."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _FIRST = """
         body TEXT NOT NULL,
         prev BLOB NOT NULL,
         hash BLOB NOT NULL,
-        uid TEXT GENERATED ALWAYS AS (json_extract(body, '$.uid')) VIRTUAL,
-        time INTEGER GENERATED ALWAYS AS (CAST(json_extract(body, '$.time') AS INTEGER)) VIRTUAL,
-        effect TEXT GENERATED ALWAYS AS (json_extract(body, '$.effect')) VIRTUAL
+        time INTEGER,
+        uid TEXT,
+        effect TEXT
     );
     CREATE INDEX event_uid ON event (uid) WHERE uid IS NOT NULL;
     CREATE INDEX event_time ON event (time, effect);
     CREATE TABLE payload (seq INTEGER PRIMARY KEY, salt BLOB NOT NULL, kept TEXT NOT NULL);
     CREATE TABLE mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 """
-"""`body` alone is the record: what is searched for is computed from it, so that the two cannot disagree. `prev` repeats
-the hash of the row before, so that a row can be checked by itself. `mark` holds the head (the last row) and the anchor
-(the last row that retention removed)."""
+"""`body` alone is the record; `time`, `uid` and `effect` repeat it for searching, and the check compares them. `prev`
+repeats the hash of the row before, so that a row can be checked by itself. `mark` holds the head (the last row) and the
+anchor (the last row that retention removed)."""
 _STATEMENTS = tuple(part.strip() for part in _FIRST.split(";") if part.strip())
 
 
@@ -57,5 +57,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def is_ours(connection: sqlite3.Connection) -> bool:
     """Does the file hold exactly our tables? (A trigger that someone added would run within our own statements.)"""
-    found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name NOT GLOB '_sqlite*'")
+    found = connection.execute(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name NOT GLOB '_sqlite_mig*'"
+    )
     return {sql for (sql,) in found} == set(_STATEMENTS)

@@ -1,0 +1,175 @@
+"""Opening the log for writing: a private file, our tables, and where the chain goes on, whatever is found there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from callgate.audit import schema
+from callgate.audit.check import START, Check, Mark, Stored
+from callgate.audit.log import SEQ_MAX
+from callgate.audit.witness import Witness
+from callgate.model.errors import AuditError
+from callgate.settings import Durability
+
+BUSY_MS = 1000
+"""Milliseconds that we wait for someone else's lock on the file (there should be none: readers take no lock)."""
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the write-ahead log before a commit moves them to the file by itself, which holds that commit up
+for some 10 ms. Idle moments should come first."""
+TAIL_ROWS = 1000
+"""Rows at the end of the log that are checked when it is opened; `verify` checks all."""
+LEAP_MAX = 10_000_000
+"""Rows that may have gone missing at the end. A note of a later row than that is a forgery, to use up the numbers."""
+ASIDE_MAX = 1000
+"""Damaged logs that are kept beside the log."""
+
+_NO_LOG = (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""Codes (0: our own error) that say that this is not, or no longer, a database with our tables."""
+_SIDES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the chain goes on, and what was wrong."""
+
+    last: Mark
+    findings: tuple[str, ...]
+
+
+def make_private(path: Path) -> None:
+    """An empty private file at `path` unless there is one. Raises AuditError unless file and folder are ours alone."""
+    try:
+        folder = path.parent.stat()
+        if folder.st_uid != os.geteuid() or folder.st_mode & 0o022:
+            raise AuditError(
+                str(path.parent), "belongs to or can be written by someone else", "make it yours, mode 0700"
+            )
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        for side in _SIDES:
+            with contextlib.suppress(FileNotFoundError):
+                file = path.with_name(path.name + side)
+                found = file.lstat()
+                if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                    raise AuditError(str(file), "is a link, not a file, or not yours", "move it away")
+                if found.st_mode & 0o077:
+                    file.chmod(0o600)
+    except OSError as error:
+        raise AuditError(str(path), f"cannot be made ({error.strerror})", "check the folder's rights") from error
+
+
+def connect(path: Path, durability: Durability, witness: Witness) -> tuple[sqlite3.Connection, Witness, Found]:
+    """The one writing connection, and where the chain goes on. Raises sqlite3.Error or OSError."""
+    findings: tuple[str, ...] = ()
+    while True:
+        connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+        try:
+            _set_up(connection, durability)
+            schema.migrate(connection)
+            if not schema.is_ours(connection):
+                raise sqlite3.DatabaseError("its tables are not ours")
+            found = _look(connection, witness.read())
+            return connection, witness, Found(found.last, findings + found.findings)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            if findings or _code(error) not in _NO_LOG:
+                raise
+            findings = (_set_aside(path, error),)
+            witness.write(*START)
+
+
+def last_row(connection: sqlite3.Connection) -> Mark:
+    """The last row that is in the file. Raises sqlite3.Error."""
+    found = connection.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone() or START
+    return found[0], found[1] if type(found[1]) is bytes else b""
+
+
+def mark(connection: sqlite3.Connection, name: str) -> Mark | None:
+    """The "head" or the "anchor" as the file notes it, None if there is no such note or no sense in it."""
+    found = connection.execute("SELECT seq, hash FROM mark WHERE name = ?", (name,)).fetchone()
+    if found and type(found[0]) is int and type(found[1]) is bytes and 0 <= found[0] <= SEQ_MAX:
+        return found[0], found[1]
+    return None
+
+
+def refused(path: Path, error: sqlite3.Error) -> AuditError:
+    """What SQLite said, as an error of ours with the next step."""
+    step = _STEPS.get(_code(error), "`callgate verify` tells what is left")
+    return AuditError(str(path), f"the audit log cannot be used ({error})", step)
+
+
+_STEPS = {
+    sqlite3.SQLITE_FULL: "free some space on its disk",
+    sqlite3.SQLITE_IOERR: "check its disk, and whether that is full",
+    sqlite3.SQLITE_READONLY: "make file and folder writable for the daemon",
+    sqlite3.SQLITE_CANTOPEN: "make file and folder readable for the daemon",
+    sqlite3.SQLITE_BUSY: "another process holds a lock on it: close that process",
+}
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _set_up(connection: sqlite3.Connection, durability: Durability) -> None:
+    pragmas = {
+        "journal_mode": "WAL",
+        "synchronous": "FULL" if durability is Durability.FSYNC else "NORMAL",
+        "fullfsync": int(durability is Durability.FSYNC),  # macOS: fsync alone does not reach the disk there
+        "checkpoint_fullfsync": 1,
+        "wal_autocheckpoint": CHECKPOINT_PAGES,
+        "journal_size_limit": CHECKPOINT_PAGES * 4096,
+        "secure_delete": "FAST",
+    }
+    for name, value in pragmas.items():
+        connection.execute(f"PRAGMA {name} = {value}").fetchall()
+
+
+def _look(connection: sqlite3.Connection, witnessed: Mark | None) -> Found:
+    """Check the last rows, and say where the chain goes on: after the last row that is known to have been written, be
+    it there or not. So a gap stays where rows were cut off at the end."""
+    head, last = mark(connection, "head"), last_row(connection)
+    if last[0] >= SEQ_MAX:
+        raise sqlite3.DatabaseError("its row numbers are used up")
+    notes = [note for note in (head, witnessed) if note and note[0] <= last[0] + LEAP_MAX and note[0] < SEQ_MAX]
+    connection.text_factory = bytes
+    found = connection.execute(f"{ROWS} ORDER BY event.seq DESC LIMIT ?", (TAIL_ROWS + 1,)).fetchall()[::-1]
+    connection.text_factory = str
+    rows = [Stored(*row) for row in found]
+    anchor, whole = mark(connection, "anchor") or START, len(rows) <= TAIL_ROWS
+    if not whole:
+        anchor = (rows[0].seq, rows[0].hash if type(rows[0].hash) is bytes else b"")
+        rows = rows[1:]
+    check = Check(anchor, tuple(notes), whole=whole)
+    for row in rows:
+        check.row(row)
+    outcome = check.finish(head)
+    findings = tuple(outcome.as_json()["findings"])
+    if witnessed and witnessed not in notes:
+        findings += (f"the note of the last row says {witnessed[0]:,}, which cannot be",)
+    return Found(max([*notes, last], key=lambda note: note[0]), findings)
+
+
+ROWS = """
+    SELECT event.seq, body, prev, hash, time, uid, effect, salt, kept
+    FROM event LEFT JOIN payload ON payload.seq = event.seq
+"""
+"""The columns of check.Stored."""
+
+
+def _set_aside(path: Path, error: sqlite3.Error) -> str:
+    """Move a log that is none (any more) out of the way. Raises OSError."""
+    for number in range(1, ASIDE_MAX + 1):
+        away = path.with_name(f"{path.name}.damaged-{number}")
+        if not away.exists():
+            break
+    for side in _SIDES:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + side).rename(away.with_name(away.name + side))
+    make_private(path)
+    return f"the log was no longer usable ({error}): it was set aside as {away.name} and a new one begun"

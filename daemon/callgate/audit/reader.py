@@ -1,0 +1,237 @@
+"""Asking the log: rows by filter, one event, counts, the check of the whole. Never writes or holds the writer up."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from callgate.audit import opening, witness
+from callgate.audit.check import START, Check, Stored, Verification
+from callgate.audit.log import SEQ_MAX, decode, quoted
+from callgate.audit.opening import mark
+from callgate.model.event import Event, Row
+
+if TYPE_CHECKING:
+    from sqlite_utils.db import Database
+
+ABOUT_MAX = 1000
+"""Rows of one call or thing that are shown together."""
+RECENT_ROWS = 100_000
+"""Rows, newest last, among which `recent` looks."""
+DAY = 24 * 3600 * 10**9
+"""Nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows: those for which all that is given here holds."""
+
+    since: int = 0
+    """Nanoseconds since the epoch: rows of this moment or later; 0 for all."""
+    until: int = 0
+    """Rows before this moment; 0 for all."""
+    session: str = ""
+    agent: str = ""
+    server: str = ""
+    entry: str = ""
+    tool: str = ""
+    effect: str = ""
+    kind: str = ""
+    rule: str = ""
+    uid: str = ""
+    text: str = ""
+    """Anywhere in the row or its payload; upper and lower case of ASCII letters are the same."""
+    after: int = 0
+    """Rows with a larger sequence number."""
+    limit: int = 0
+    """At most so many rows; 0 for all."""
+    newest_first: bool = False
+
+
+_EXACT = ("session", "agent", "server", "entry", "tool", "effect", "kind", "rule", "uid")
+
+
+class Reader:
+    """Reads the log at `path`, also while it is being written or after its daemon died. Each use has a connection of
+    its own, so one Reader may serve many threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def rows(self, wanted: Filter) -> Iterator[Row]:
+        """The rows that pass, by ascending sequence number or newest first. Raises AuditError."""
+        with self._asked() as database:
+            low, high = wanted.after + 1, SEQ_MAX
+            if wanted.since or wanted.until:
+                low, high = _span(database, wanted, low)
+            rows = map(_row, database.query(*_select(wanted, low, high)))
+            yield from itertools.islice((row for row in rows if _passes(row, wanted)), wanted.limit or None)
+
+    def recent(self, kind: str) -> Iterator[Row]:
+        """Rows of that kind among the last RECENT_ROWS, oldest first. Raises AuditError."""
+        with self._open() as connection:
+            last = opening.last_row(connection)[0]
+        return self.rows(Filter(kind=kind, after=max(0, last - RECENT_ROWS)))
+
+    def get(self, ref: str) -> list[Row]:
+        """The row with that sequence number, else all rows with that uid, with payloads. Raises AuditError."""
+        with self._asked() as database:
+            if ref.isascii() and ref.isdigit() and int(ref[:20]) <= SEQ_MAX:
+                found = list(database.query(f"{_ROWS} WHERE event.seq = ?", [int(ref[:20])]))
+                if found:
+                    return [_row(one) for one in found]
+            if not ref.isascii():
+                return []
+            sql = f"{_ROWS} WHERE uid = ? ORDER BY event.seq LIMIT {ABOUT_MAX}"
+            return [_row(one) for one in database.query(sql, [ref])]
+
+    def counts(self, now: int = 0) -> dict[str, Any]:
+        """Rows in all, per effect, and per effect since midnight (UTC) of the day of `now` (nanoseconds; 0: the clock);
+        bytes on disk. Raises AuditError."""
+        now = now or time.time_ns()
+        with self._asked() as database:
+            (total,) = database.query("SELECT count(*) AS rows, max(seq) AS last FROM event")
+            effects = _effects(database, 0)
+            today = _effects(database, now - now % DAY)
+        size = 0
+        for side in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                size += self._path.with_name(self._path.name + side).stat().st_size
+        return {"rows": total["rows"], "last": total["last"] or 0, "bytes": size, "effects": effects, "today": today}
+
+    def verify(self, since_seq: int | None = None) -> Verification:
+        """Check every row (or those from `since_seq` on), and where the log begins and ends.
+
+        One reading transaction, memory that does not grow with the log. Pages that cannot be read are named like rows
+        that were edited. Raises AuditError only where there is no log to read.
+        """
+        witnessed = witness.read(self._path)  # before the rows: it may then be behind them, never ahead
+        with self._open() as connection:
+            connection.execute("BEGIN")
+            head, anchor = mark(connection, "head"), mark(connection, "anchor") or START
+            notes = (witnessed,) if witnessed else ()
+            if since_seq is not None and since_seq > anchor[0] + 1:
+                before = connection.execute("SELECT seq, hash FROM event WHERE seq < ? ORDER BY seq DESC", (since_seq,))
+                found = before.fetchone() or anchor
+                check = Check((found[0], found[1] if type(found[1]) is bytes else b""), notes, whole=False)
+                at = found[0] + 1
+            else:
+                check, at = Check(anchor, notes), 0
+            end = max(note[0] for note in (head, witnessed, START) if note)
+            _check_all(connection, check, at, end)
+            return check.finish(head)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A connection that cannot write."""
+        try:
+            connection = sqlite3.connect(
+                f"file:{quote(str(self._path))}?mode=ro",
+                uri=True,
+                timeout=opening.BUSY_MS / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            connection.text_factory = bytes  # a tamperer's text need not be UTF-8
+            try:
+                connection.execute("PRAGMA query_only = ON")
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise opening.refused(self._path, error) from error
+
+    @contextlib.contextmanager
+    def _asked(self) -> Iterator[Database]:
+        """The same connection under the library that queries are written with."""
+        import sqlite_utils  # 0.3 s: only when the log is searched
+
+        with self._open() as connection:
+            yield sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+_ROWS = """
+    SELECT event.seq AS seq, CAST(body AS BLOB) AS body, hash, CAST(kept AS BLOB) AS kept
+    FROM event LEFT JOIN payload ON payload.seq = event.seq
+"""
+
+
+def _select(wanted: Filter, low: int, high: int) -> tuple[str, list[int | str]]:
+    """SQL for a superset of the wanted rows, quick to find; `_passes` decides."""
+    where = ["event.seq BETWEEN ? AND ?"]
+    values: list[int | str] = [low, high]
+    for name in _EXACT:
+        if value := getattr(wanted, name):
+            where.append("instr(body, ?)")
+            values.append(f'"{name}":{quoted(value)}')
+    if wanted.uid.isascii() and wanted.uid:
+        where.append("uid = ?")
+        values.append(wanted.uid)
+    if wanted.text:
+        where.append("(instr(lower(body), ?) OR instr(lower(kept), ?))")
+        values += [quoted(wanted.text)[1:-1].lower()] * 2
+    order = "DESC" if wanted.newest_first else "ASC"
+    return f"{_ROWS} WHERE {' AND '.join(where)} ORDER BY event.seq {order}", values
+
+
+def _passes(row: Row, wanted: Filter) -> bool:
+    event = row.event
+    if (wanted.since and event.time < wanted.since) or (wanted.until and event.time >= wanted.until):
+        return False
+    return all(getattr(event, name) == value for name in _EXACT if (value := getattr(wanted, name)))
+
+
+def _span(database: Database, wanted: Filter, low: int) -> tuple[int, int]:
+    """The first and the last row of the wanted time, from the index alone."""
+    (found,) = database.query(
+        "SELECT min(seq) AS low, max(seq) AS high FROM event WHERE time >= ? AND time < ?",
+        [wanted.since, wanted.until or 2**63 - 1],
+    )
+    return (max(low, found["low"]), found["high"]) if found["low"] is not None else (1, 0)
+
+
+def _effects(database: Database, since: int) -> dict[str, int]:
+    found = database.query(
+        "SELECT effect, count(*) AS rows FROM event WHERE time >= ? AND effect IS NOT NULL GROUP BY effect", [since]
+    )
+    return {one["effect"].decode("utf-8", "replace"): one["rows"] for one in found}
+
+
+def _row(found: dict[str, Any]) -> Row:
+    body, digest, kept = found["body"], found["hash"], found["kept"]
+    try:
+        event = decode(body)
+    except ValueError as error:
+        event = Event("log.unreadable", 0, reason=str(error))
+    text = kept.decode("utf-8", "replace") if type(kept) is bytes else None
+    return Row(found["seq"], event, digest.hex() if type(digest) is bytes else "", text)
+
+
+def _check_all(connection: sqlite3.Connection, check: Check, at: int, end: int) -> None:
+    """Give all rows from `at` on to `check`. Where the file cannot be read, go on behind that place."""
+    skip, reason = 0, ""
+    while True:
+        try:
+            for row in connection.execute(f"{opening.ROWS} WHERE event.seq >= ? ORDER BY event.seq", (at + skip,)):
+                if skip:
+                    check.unreadable(at, row[0] - 1, reason)
+                    skip = 0
+                check.row(Stored(*row))
+                at = row[0] + 1
+            if not skip:
+                return
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR):
+                raise
+            skip, reason = skip * 2 or 1, str(error)
+        if at + skip > end:
+            check.unreadable(at, max(at, end), reason)
+            return

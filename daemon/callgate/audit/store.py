@@ -1,0 +1,181 @@
+"""The audit log's one SQLite file: `Writer` appends, `Reader` (from audit.reader) asks."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from callgate.audit import opening
+from callgate.audit.check import Mark
+from callgate.audit.log import decode, encode, index, link, seal
+from callgate.audit.payload import Kept
+from callgate.audit.reader import Filter, Reader
+from callgate.audit.witness import Witness
+from callgate.model.errors import AuditError
+from callgate.model.event import Event, Row
+from callgate.settings import Durability
+
+__all__ = ["Filter", "Reader", "Writer"]
+
+RETRY_ROWS = 10_000
+"""Rows, newest first, among which a repeated question is looked for."""
+CUT_ROWS = 1000
+"""Rows that retention removes at once: some 10 ms in which no call is answered."""
+
+
+class Writer:
+    """The open log. One in the world per file (a lock sees to it); not to be used by two threads at the same time.
+
+    `append` stages, `commit` makes durable. After an AuditError from either, nothing staged since the last commit
+    is in the log and the next `append` goes on from the last durable row; the caller may stage the same rows again.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, witness: Witness, at: opening.Found) -> None:
+        """Use `open`."""
+        self.path = path
+        self.findings = at.findings
+        """What was wrong with the log when it was opened, a sentence each. It is written on nevertheless."""
+        self.pending = 0
+        """Rows staged since the last commit."""
+        self._connection = connection
+        self._execute = connection.execute
+        self._witness = witness
+        self._durable: Mark = at.last
+        self._last: Mark = at.last
+
+    @classmethod
+    def open(cls, path: Path, durability: Durability) -> Writer:
+        """Open the log at `path`, or begin one there, in a folder that is ours alone.
+
+        A log that was tampered with is written on, and one that is no database any more is set aside for a new one:
+        both are among the `findings`, which the caller records, so that no one can stop the daemon by breaking its log.
+        Raises AuditError: another daemon has it open, or folder or disk do not allow it.
+        """
+        opening.make_private(path)
+        witness = Witness(path)
+        try:
+            return cls(path, *opening.connect(path, durability, witness))
+        except sqlite3.Error as error:
+            witness.close()
+            raise opening.refused(path, error) from error
+        except OSError as error:
+            witness.close()
+            raise AuditError(str(path), f"cannot be opened ({error.strerror})", "check the folder's rights") from error
+
+    def append(self, event: Event, kept: Kept | None = None) -> int:
+        """Stage one row (and what is kept of its payload) and give its sequence number. Raises AuditError."""
+        seq, previous = self._last[0] + 1, self._last[1]
+        body = encode(event, seq, None if kept is None else {"payload": _note(kept)})
+        digest = link(previous, body.encode("ascii"))
+        try:
+            if not self.pending:
+                self._execute("BEGIN IMMEDIATE")
+            self._execute(
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, body, previous, digest, *index(event))
+            )
+            if kept is not None and kept.text is not None:
+                self._execute("INSERT OR REPLACE INTO payload VALUES (?, ?, ?)", (seq, kept.salt, kept.text))
+        except sqlite3.Error as error:
+            self._undo()
+            raise opening.refused(self.path, error) from error
+        self._last = (seq, digest)
+        self.pending += 1
+        return seq
+
+    def commit(self) -> None:
+        """Make all staged rows durable (as far as `durability` says), or none of them and raise AuditError."""
+        if not self.pending:
+            return
+        try:
+            self._execute("INSERT OR REPLACE INTO mark VALUES ('head', ?, ?)", self._last)
+            self._execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            raise opening.refused(self.path, error) from error
+        self.pending = 0
+        self._durable = self._last
+        self._witness.write(*self._durable)
+
+    def find_call(self, uid: str, within_last: int = RETRY_ROWS) -> Row | None:
+        """The newest `call.asked` row with that uid among the last rows, staged ones included. Raises AuditError."""
+        if not uid.isascii():
+            return None
+        for seq, body, digest in self._ask(
+            "SELECT seq, CAST(body AS BLOB), hash FROM event WHERE uid = ? AND seq > ? ORDER BY seq DESC LIMIT 100",
+            (uid, self._last[0] - within_last),
+        ):
+            with contextlib.suppress(ValueError):
+                if (event := decode(body)).kind == "call.asked":
+                    return Row(seq, event, digest.hex())
+        return None
+
+    def cut(self, before: int, now: int) -> int:
+        """Remove the oldest rows, up to the first that is not older than `before`, and their payloads: one slice of
+        CUT_ROWS. Gives how many went; call again until it is 0. Times are nanoseconds.
+
+        A `log.cut` row in the same transaction says which rows went and the hash of the last, which the first row that
+        is left follows: the chain stays verifiable. Raises AuditError, and then nothing is removed.
+        """
+        self.commit()
+        old: list[tuple[int, Any]] = []
+        for seq, time, digest in self._ask("SELECT seq, time, hash FROM event ORDER BY seq LIMIT ?", (CUT_ROWS,)):
+            if type(time) is int and time >= before:
+                break
+            old.append((seq, digest if type(digest) is bytes else b""))
+        if not old:
+            return 0
+        (first, _), (last, digest) = old[0], old[-1]
+        said = {"first": first, "last": last, "rows": len(old), "hash": digest.hex(), "before": str(before)}
+        self.append(Event("log.cut", now, detail=said))
+        try:
+            self._execute("DELETE FROM event WHERE seq <= ?", (last,))
+            self._execute("DELETE FROM payload WHERE seq <= ?", (last,))
+            self._execute("INSERT OR REPLACE INTO mark VALUES ('anchor', ?, ?)", (last, digest))
+        except sqlite3.Error as error:
+            self._undo()
+            raise opening.refused(self.path, error) from error
+        self.commit()
+        return len(old)
+
+    def checkpoint(self) -> None:
+        """Move committed rows from the write-ahead log into the file: for idle moments. Raises AuditError."""
+        self._ask("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        """Commit what is staged and close; the write-ahead log is emptied. Raises AuditError if the commit fails."""
+        try:
+            self.commit()
+        finally:
+            with contextlib.suppress(AuditError):
+                self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+            self._witness.close()
+
+    def _ask(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise opening.refused(self.path, error) from error
+
+    def _undo(self) -> None:
+        """Forget what is staged, and go on from what the file now ends with (a failed commit may have been one)."""
+        self.pending = 0
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+            self._durable = max(self._durable, opening.last_row(self._connection), key=lambda mark: mark[0])
+        self._last = self._durable
+
+
+def _note(kept: Kept) -> dict[str, object]:
+    """What a row says of its payload."""
+    note: dict[str, object] = {"digest": kept.digest, "size": kept.size}
+    if kept.text is not None:
+        note["seal"] = seal(kept.salt, kept.text.encode("ascii"))
+    if kept.redactions:
+        note["redactions"] = kept.redactions
+    if kept.cut:
+        note["cut"] = True
+    return note

@@ -1,1 +1,0 @@
-"""The audit log's one SQLite file: the only code that speaks SQL."""
