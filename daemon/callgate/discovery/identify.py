@@ -20,11 +20,11 @@ from callgate.discovery.digest import Digests, is_file, of_words
 from callgate.discovery.launch.read import behind_ours, read_launch
 from callgate.discovery.launch.target import Executable, Launched, Module, Package, Script, Target, Unknown, Url
 from callgate.discovery.launch.words import program, words
-from callgate.discovery.programs import Place
+from callgate.discovery.programs import Place, own_folders
 from callgate.discovery.python_modules import find_module
 from callgate.model.errors import SettingsError
 from callgate.model.identity import Identified, Launch, ServerIdentity
-from callgate.system.paths import folders, home_of
+from callgate.system.paths import home_of
 
 CODE_FILES_MAX = 8
 """Files named in a doubtful command line whose bytes become part of its identity."""
@@ -47,7 +47,7 @@ class Identifier:
 
     def __init__(self, own: Iterable[str] | None = None, home: str | None = None) -> None:
         self._digests = Digests()
-        self._own = tuple(own) if own is not None else _own_folders()
+        self._own = tuple(own) if own is not None else own_folders()
         self._home = home if home is not None else _home()
 
     def identify(self, launch: Launch) -> Identified:
@@ -240,14 +240,6 @@ def _script_file(path: str, interpreter: str) -> str:
         if is_file(candidate):
             return os.path.realpath(candidate)
     raise FileNotFoundError(2, f"there is no file {path}")
-
-
-def _own_folders() -> tuple[str, ...]:
-    try:
-        found = folders(os.environ)
-    except SettingsError:
-        return ()
-    return (str(found.launchers), str(found.shim))
 
 
 def _home() -> str:

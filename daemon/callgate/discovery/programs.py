@@ -10,6 +10,8 @@ from pathlib import Path
 from callgate.discovery.digest import is_file
 from callgate.discovery.launch.shells import POSIX
 from callgate.discovery.launch.words import program
+from callgate.model.errors import SettingsError
+from callgate.system.paths import folders
 
 PATH_MAX = 200
 """Folders of one PATH that are looked at."""
@@ -128,3 +130,12 @@ def _around(real: str, place: Place) -> str | None:
         if is_checkout and real.startswith(project + "/"):
             return project
     return None
+
+
+def own_folders() -> tuple[str, ...]:
+    """The folders of our launchers and shim, as this process's environment says; () if it does not say."""
+    try:
+        found = folders(os.environ)
+    except SettingsError:
+        return ()
+    return (str(found.launchers), str(found.shim))

@@ -111,6 +111,14 @@ def processes() -> Iterator[Process]:
             yield found
 
 
+def folder_of(pid: int) -> str | None:
+    """The current folder of a process, or None if it is not ours to see."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd") if _LINUX else psutil.Process(pid).cwd()  # noqa: PTH115
+    except (OSError, psutil.Error):
+        return None
+
+
 def end_group(pgid: int, leader_start: float, grace: float = GROUP_GRACE) -> bool:
     """End every process of a group: SIGTERM, up to `grace` seconds, SIGKILL, again up to `grace` seconds. Blocks.
 
