@@ -1,0 +1,70 @@
+"""All commands of `callgate`, in the order of the help page."""
+
+from __future__ import annotations
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from callgate import __version__
+from callgate.cli import control, doctor, show
+from callgate.cli.demo.story import demo
+
+USAGE = 2
+"""Exit code of a wrong command line."""
+
+app = typer.Typer(
+    name="callgate",
+    help="One gate in front of every tool call of the coding agents on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for function in (
+    control.up,
+    control.down,
+    demo,
+    show.status,
+    show.agents,
+    show.servers,
+    show.log,
+    show.explain,
+    show.verify,
+    doctor.doctor,
+    control.allow,
+    control.deny,
+    control.discover,
+    control.wrap,
+    control.unwrap,
+):
+    app.command()(function)
+
+
+@app.command()
+def shim() -> None:
+    """Put a stdio server behind the gate: callgate shim [--name NAME] -- COMMAND [ARGUMENTS]."""
+    # The command itself is taken before the imports of this module: see main.py. This is its line in the help page.
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", help="Show the version and leave.", is_eager=True),
+) -> None:
+    """One gate in front of every tool call of the coding agents on this machine."""
+    if version:
+        typer.echo(f"callgate {__version__}")
+        raise typer.Exit
+
+
+def run_app(argv: list[str]) -> int:
+    """Run one command. Returns its exit code; a wrong command line is one line on stderr and exit code 2."""
+    command = typer.main.get_command(app)
+    try:
+        return int(command.main(argv, prog_name="callgate", standalone_mode=False) or 0)
+    except TyperException as error:
+        typer.echo(f"callgate: {error.format_message()} See `callgate --help`.", err=True)
+        return USAGE
+    except Exit as ended:
+        return ended.exit_code
+    except Abort as error:
+        raise KeyboardInterrupt from error

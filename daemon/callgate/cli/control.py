@@ -1,0 +1,198 @@
+"""Commands that change something: up, down, allow, deny, discover, wrap, unwrap."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from callgate import __version__
+from callgate.cli.show import AsJson, client, show_servers, show_skipped
+from callgate.cli.text import plural, say, show_json
+from callgate.model.call import Mode
+from callgate.model.errors import DaemonAwayError
+from callgate.service import background, offline
+from callgate.system.paths import folders
+
+Home = Annotated[Path | None, typer.Option("--home", help="Another home than yours.")]
+OneAgent = Annotated[str | None, typer.Option("--agent", help="Only this agent (its id, see `callgate agents`).")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Server = Annotated[str, typer.Argument(help="The server's name in an agent's config, or its identity.")]
+Tool = Annotated[str | None, typer.Argument(help="One tool of it; without it, the whole server.")]
+
+
+def up(
+    enforce: Annotated[bool, typer.Option("--enforce", help="Block what is not allowed.")] = False,
+    observe: Annotated[bool, typer.Option("--observe", help="Block nothing, and record what would be.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start the daemon, find agents and servers, and put the gate in front of them."""
+    if enforce and observe:
+        raise typer.BadParameter("--enforce and --observe exclude each other.")
+    where = folders(os.environ)
+    where.make()
+    changed = (enforce or observe) and background.set_mode(where, Mode.ENFORCE if enforce else Mode.OBSERVE)
+    started = background.ensure(where, os.environ, home)
+    daemon = client()
+    if changed and not started:
+        daemon.reload()
+    report = daemon.wrap()
+    state, found = daemon.status(), daemon.inventory()
+    if as_json:
+        show_json({"status": state, "inventory": found, "report": report["items"]})
+        return
+    say(
+        "[bold]Callgate {v}[/]  {mode}, daemon {how} (pid {pid})",
+        v=__version__,
+        mode=state["mode"],
+        how="started" if started else "running",
+        pid=state["pid"],
+    )
+    say()
+    _agents(found)
+    _failures(report["items"])
+    for problem in state["problems"]:
+        say("[red]problem[/] {problem}", problem=problem)
+    _next(state, found)
+
+
+def down(as_json: AsJson = False) -> None:
+    """Give every file back byte for byte, and stop the daemon."""
+    where = folders(os.environ)
+    report = _unwrap(None, None)
+    stopped = background.stop(where)
+    if as_json:
+        show_json({"report": report["items"], "stopped": stopped})
+    else:
+        _report(report["items"], "nothing was wrapped")
+        say("daemon {how}", how="stopped" if stopped else "was not running")
+    _leave_if_failed(report["items"])
+
+
+def allow(server: Server, tool: Tool = None, as_json: AsJson = False) -> None:
+    """Approve a server, or one tool of it."""
+    _rule(server, tool, "allow", as_json)
+
+
+def deny(server: Server, tool: Tool = None, as_json: AsJson = False) -> None:
+    """Deny a server, or one tool of it."""
+    _rule(server, tool, "deny", as_json)
+
+
+def discover(home: Home = None, agent: OneAgent = None, as_json: AsJson = False) -> None:
+    """Find agents and servers, and change nothing. Needs no daemon."""
+    found = offline.discover(os.environ, home, agent)
+    if as_json:
+        show_json(found)
+        return
+    _agents(found)
+
+
+def wrap(home: Home = None, agent: OneAgent = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Put the gate in front of the servers that are found. Needs no daemon."""
+    if home is None and not dry_run and client().running():
+        report = client().wrap(agent)
+    else:
+        report = offline.wrap(os.environ, home, agent, dry_run)
+    if as_json:
+        show_json(report)
+    else:
+        _report(report["items"], "nothing to wrap")
+    _leave_if_failed(report["items"])
+
+
+def unwrap(home: Home = None, agent: OneAgent = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Give the files back byte for byte. Needs no daemon."""
+    report = offline.unwrap(os.environ, home, agent, True) if dry_run else _unwrap(home, agent)
+    if as_json:
+        show_json(report)
+    else:
+        _report(report["items"], "nothing was wrapped")
+    _leave_if_failed(report["items"])
+
+
+def _unwrap(home: Path | None, agent: str | None) -> dict[str, Any]:
+    if home is None:
+        try:
+            return client().unwrap(agent)  # the daemon must know, or it would wrap again at once
+        except DaemonAwayError:
+            pass
+    return offline.unwrap(os.environ, home, agent, False)
+
+
+def _rule(server: str, tool: str | None, effect: str, as_json: bool) -> None:
+    done = client().rule(server, tool, effect)
+    if as_json:
+        show_json(done)
+        return
+    what = f"tool {tool!r} of {done['identity']}" if tool else done["identity"]
+    colour = "green" if effect == "allow" else "red"
+    say(f"[{colour}]●[/] {{effect}} {{what}}", effect=effect, what=what)
+    if not tool and effect == "allow" and done["floats"]:
+        say("  [dim]every version of it: the entry names none[/]")
+
+
+def _agents(found: dict[str, Any]) -> None:
+    for agent in found["agents"]:
+        count = sum(server["agent"] == agent["id"] for server in found["servers"])
+        say(
+            "  [bold]{name}[/] {version}  {count}",
+            name=agent["name"],
+            version=agent["version"] or "",
+            count=plural(count, "server"),
+        )
+    if not found["agents"]:
+        say("  no coding agent was found")
+    say()
+    if found["servers"]:
+        show_servers(found["servers"])
+    show_skipped(found["skipped"])
+
+
+def _failures(items: list[dict[str, Any]]) -> None:
+    for item in items:
+        if item["done"] == "failed":
+            say("[red]failed[/]  {file}: {why}", file=item["file"], why=item["why"])
+
+
+def _report(items: list[dict[str, Any]], nothing: str) -> None:
+    colours = {"wrapped": "green", "restored": "green", "left": "yellow", "failed": "red"}
+    for item in items:
+        colour = colours.get(item["done"], "dim")
+        say(
+            f"[{colour}]{{done}}[/] {{agent}} {{entry}}  [dim]{{file}}[/]{{why}}",
+            done=f"{item['done']:9}",
+            agent=item["agent"],
+            entry=item["entry"],
+            file=item["file"],
+            why=f": {item['why']}" if item["why"] else "",
+        )
+    if not items:
+        say(nothing)
+
+
+def _leave_if_failed(items: list[dict[str, Any]]) -> None:
+    if any(item["done"] == "failed" for item in items):
+        raise typer.Exit(1)
+
+
+def _next(state: dict[str, Any], found: dict[str, Any]) -> None:
+    unapproved = sorted({s["entry"] for s in found["servers"] if s["state"] == "wrapped" and s["effect"] == "deny"})
+    say()
+    if state["mode"] == "observe":
+        say("From the next start of an agent on, its calls are decided and logged before they run. Nothing is blocked.")
+    else:
+        say("From the next start of an agent on, what is not allowed is [bold]blocked[/], and its user is told why.")
+    say("  callgate log --follow       watch calls as they happen")
+    if unapproved:
+        say(
+            "  callgate allow {name:18} approve a server ({count} not on the allowlist)".replace(":18", ""),
+            name=f"{unapproved[0]:12}",
+            count=len(unapproved),
+        )
+    if state["mode"] == "observe":
+        say("  callgate up --enforce       block what is not approved")
+    say("  callgate down               give every file back, and stop")

@@ -1,0 +1,237 @@
+"""Commands that only look: status, agents, servers, log, explain, verify."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import Annotated, Any
+
+import typer
+
+from callgate.cli import text
+from callgate.cli.text import cell, clock, mark, plural, say, show_json, show_lines
+from callgate.client import Client
+from callgate.model.errors import CallgateError
+from callgate.service.offline import verify_offline
+from callgate.system.paths import folders
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+FOLLOW_PAUSE = 0.25
+"""Seconds between two looks of `log --follow`."""
+BATCH = 1000
+"""Rows asked for at a time."""
+
+
+def client() -> Client:
+    """The daemon of this environment."""
+    return Client(folders(os.environ).api_socket)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show whether the gate is up, what it governs, and what is wrong."""
+    found = client().status()
+    if as_json:
+        show_json(found)
+        return
+    say(
+        "[bold]Callgate {v}[/]  [green]running[/], pid {pid}, since {since}",
+        v=found["version"],
+        pid=found["pid"],
+        since=clock(found["started"]),
+    )
+    meaning = "nothing is blocked" if found["mode"] == "observe" else "what is not allowed is blocked"
+    say(
+        "mode      [bold]{mode}[/] ({meaning}), on_doubt {doubt}",
+        mode=found["mode"],
+        meaning=meaning,
+        doubt=found["on_doubt"],
+    )
+    states = ", ".join(f"{count} {state}" for state, count in found["servers"].items()) or "none found"
+    say("agents    {agents}, server entries: {states}", agents=found["agents"], states=states)
+    say("shims     {shims} running now", shims=found["shims"])
+    rules = found["registry"]
+    say("registry  {count}", count=plural(rules["approvals"], "entry"))
+    log = found["log"]
+    say("log       {rows}, {size:}", rows=plural(log["rows"], "row"), size=_size(log["bytes"]))
+    for effect, count in sorted(log.get("effects", {}).items()):
+        say("          {count} {effect}", count=f"{count:,}", effect=effect)
+    for problem in found["problems"]:
+        say("[red]problem[/]   {problem}", problem=problem)
+
+
+def agents(as_json: AsJson = False) -> None:
+    """List the coding agents on this machine, with the evidence for each."""
+    found = client().inventory()
+    if as_json:
+        show_json({"agents": found["agents"], "running": found["running"], "skipped": found["skipped"]})
+        return
+    shown = text.table("agent", "version", "servers", "found by")
+    for agent in found["agents"]:
+        count = sum(server["agent"] == agent["id"] for server in found["servers"])
+        shown.add_row(
+            cell(agent["name"], "bold"), cell(agent["version"] or ""), cell(count), cell(agent["evidence"][0], "dim")
+        )
+    text.console.print(shown)
+    for process in found["running"]:
+        aside = {True: "behind the gate", False: "[red]not behind the gate[/]", None: ""}[process["behind_shim"]]
+        say(f"running   pid {{pid}}  {{kind}} {{what}}  {aside}", **{k: process[k] for k in ("pid", "kind", "what")})
+    for sentence in found["blind"]:
+        say("[dim]cannot see[/] {agent}: {what}", agent=sentence["agent"], what=sentence["what"])
+    show_skipped(found["skipped"])
+
+
+def servers(as_json: AsJson = False) -> None:
+    """List the MCP servers: what each really is, whether it is wrapped, and what the registry says of it."""
+    found = client().inventory()
+    if as_json:
+        show_json({"servers": found["servers"], "skipped": found["skipped"]})
+        return
+    show_servers(found["servers"])
+    show_skipped(found["skipped"])
+
+
+def show_servers(found: list[dict[str, Any]]) -> None:
+    """The table of servers, as `up`, `servers` and `discover` print it."""
+    shown = text.table("registry", "server", "agent", "identity", "state")
+    for server in found:
+        state = cell(server["state"], text.STATES.get(server["state"], ""))
+        if server["why"]:
+            state.append(f" ({text.clean(server['why'])})", "dim")
+        if not server["enabled"]:
+            state.append(" switched off in the agent", "dim")
+        where = server["agent_name"] + ("" if server["scope"] == "user" else f" [{server['scope']}]")
+        shown.add_row(
+            mark(server["effect"]), cell(server["entry"], "bold"), cell(where), cell(server["identity"]), state
+        )
+    text.console.print(shown)
+
+
+def show_skipped(skipped: list[dict[str, Any]]) -> None:
+    """What could not be examined: never left out."""
+    for one in skipped:
+        say("[yellow]skipped[/] {what}: {reason}", what=one["what"], reason=one["reason"])
+
+
+def log(  # noqa: PLR0913 - one parameter an option, as typer reads them
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many of the newest rows.")] = 50,
+    since: Annotated[str, typer.Option(help="Only later ones: 15m, 2h, 7d, or 2026-11-21[T10:00].")] = "",
+    until: Annotated[str, typer.Option(help="Only earlier ones: the same forms.")] = "",
+    agent: Annotated[str, typer.Option(help="Only this agent (its id).")] = "",
+    server: Annotated[str, typer.Option(help="Only this server identity.")] = "",
+    entry: Annotated[str, typer.Option(help="Only this server's name in the agent's config.")] = "",
+    tool: Annotated[str, typer.Option(help="Only this tool.")] = "",
+    effect: Annotated[str, typer.Option(help="Only this effect: allow, ask or deny.")] = "",
+    kind: Annotated[str, typer.Option(help="Only this kind of event, such as call.asked.")] = "",
+    session: Annotated[str, typer.Option(help="Only this session.")] = "",
+    find: Annotated[str, typer.Option(help="Only rows that hold this text.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show the audit log: what was asked, decided and done."""
+    said = {
+        "agent": agent,
+        "server": server,
+        "entry": entry,
+        "tool": tool,
+        "effect": effect,
+        "kind": kind,
+        "session": session,
+        "text": find,
+    }
+    filters: dict[str, str | int] = {name: value for name, value in said.items() if value}
+    for name, moment in (("since", since), ("until", until)):
+        if moment:
+            filters[name] = _moment(name, moment)
+    daemon = client()
+    rows = daemon.events({**filters, "limit": limit, "order": "newest"})[::-1]
+    _print_rows(rows, as_json)
+    after = rows[-1]["seq"] if rows else 0
+    while follow:
+        rows = daemon.events({**filters, "limit": BATCH, "after": after})
+        _print_rows(rows, as_json)
+        if rows:
+            after = rows[-1]["seq"]
+        else:
+            time.sleep(FOLLOW_PAUSE)
+
+
+def explain(ref: str, as_json: AsJson = False) -> None:
+    """Explain an event (by number or id), or which rule allows or denies a server (by name or identity)."""
+    daemon = client()
+    if ref.isdigit() or re.fullmatch(r"[0-9a-f]{16}(-\d+)?", ref):
+        found = daemon.event(ref)
+        if as_json:
+            show_json(found)
+        else:
+            for row in found["events"]:
+                _print_event(row)
+        return
+    found = daemon.explain_server(ref)
+    if as_json:
+        show_json(found)
+        return
+    for server in found["servers"]:
+        text.console.print(mark(server["effect"]), cell(server["identity"], "bold"))
+        say("  why       {reason}", reason=server["reason"])
+        say("  rule      {rule}", rule=server["rule"])
+        say("  identity  {evidence}", evidence=server["evidence"])
+        for entry in server["entries"]:
+            say("  used by   {entry}", entry=entry)
+        say("  next      {change}", change=server["change"])
+
+
+def verify(as_json: AsJson = False) -> None:
+    """Check the whole log: has any row been edited, deleted, swapped or put in? Needs no daemon. Exit code 4 if so."""
+    found = verify_offline(folders(os.environ))
+    if as_json:
+        show_json(found)
+    else:
+        if found["ok"]:
+            say("[green]✓[/] {rows} verified, none edited, missing or put in", rows=plural(found["rows"], "row"))
+        for finding in found["findings"]:
+            say("[red]✗[/] {finding}", finding=finding)
+        if found["cut"]:
+            say("[dim]the rows up to {seq} were removed by retention, which the log records[/]", seq=found["cut"])
+    if not found["ok"]:
+        raise typer.Exit(4)
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show_lines(rows)
+        return
+    shown = text.table("", "", "", "", "", "")
+    shown.show_header = False
+    for row in rows:
+        shown.add_row(*text.event_row(row))
+    if rows:
+        text.console.print(shown)
+
+
+def _print_event(row: dict[str, Any]) -> None:
+    say("[bold]{kind}[/]  #{seq}  {time}", kind=row["kind"], seq=row["seq"], time=clock(row["time"]))
+    for name in ("effect", "reason", "rule", "mode", "agent", "server", "entry", "tool", "session", "uid"):
+        if row.get(name):
+            say("  {name}{value}", name=f"{name:10}", value=row[name])
+    for name, value in (row.get("detail") or {}).items():
+        say("  {name}{value}", name=f"{name:10} ", value=value)
+    if row.get("payload"):
+        say("  {name}{value}", name=f"{'arguments':10}", value=row["payload"])
+
+
+def _moment(name: str, said: str) -> int:
+    if ago := re.fullmatch(r"(\d+)([smhd])", said):
+        seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
+        return time.time_ns() - seconds * 10**9
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
+        try:
+            return int(time.mktime(time.strptime(said, form))) * 10**9
+        except (ValueError, OverflowError):
+            continue
+    raise CallgateError(f"--{name} {said}", "is not a time", "write 15m, 2h, 7d, 2026-11-21 or 2026-11-21T10:00")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 10**5 else f"{count / 1e3:.1f} kB"

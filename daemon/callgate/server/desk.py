@@ -1,0 +1,189 @@
+"""What each frame of a shim means: the one place where questions meet the gate. Runs on the listener's thread."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from callgate.gate import Gate
+from callgate.model.call import Session
+from callgate.model.errors import ProtocolError
+from callgate.server import questions
+from callgate.server.questions import Hello
+from callgate.shim import frames
+from callgate.system.sockets import Peer
+
+log = logging.getLogger(__name__)
+
+NOTES = {"answered": "call.answered", "started": "server.started", "ended": "server.ended", "said": "message.seen"}
+"""What a shim notes -> the kind of the audit event. Anything else is a protocol error."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One connection of a shim: who it is, once that is known."""
+
+    peer: Peer
+    session: Session | None = None
+    waiting: bool = False
+    """The HELLO is being looked into: further frames wait."""
+    server_pid: int = 0
+    server_start: float = 0.0
+    ended: bool = False
+    """The shim said that its server has ended."""
+    asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bytes of an answer; `instead` is what is sent when the rows behind it could not be made durable."""
+
+    data: bytes
+    instead: bytes
+
+
+class Surveyor(Protocol):
+    """Looks things up for the desk, off its thread: what a launch starts, who the peer is, what a pid is."""
+
+    def meet(self, hello: Hello, peer: Peer) -> Session:
+        """The session of a shim that said `hello`."""
+
+    def birth(self, pid: int) -> float:
+        """When that process started, 0.0 if there is none."""
+
+    def reap(self, pid: int, start: float) -> bool:
+        """End the process group of a server whose shim is gone. True if there was something to end."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """Turns frames into gate questions and verdicts into frames."""
+
+    gate: Gate
+    surveyor: Surveyor
+    workers: Executor
+    later: Callable[[Callable[[], None]], None]
+    """Runs a function on the listener's thread."""
+    send: Callable[[Visit, Reply], None]
+    """Sends a late answer, after a commit."""
+    refuse: Callable[[Visit], None]
+    """Ends a connection."""
+    sessions: dict[str, Visit] = field(default_factory=dict)
+    """The live shims by uid, for status."""
+
+    def frame(self, visit: Visit, kind: int, serial: int, body: bytes) -> Reply | None:
+        """Handle one frame. Raises ProtocolError if the peer does not speak our protocol."""
+        if kind == frames.ASK:
+            return self._ask(visit, serial, body)
+        if kind == frames.NOTE:
+            self._note(visit, body)
+            return None
+        if kind == frames.LIST:
+            return self._list(visit, serial, body)
+        if kind == frames.HELLO:
+            self._hello(visit, serial, questions.hello(body))
+            return None
+        raise ProtocolError("shim", f"sends a frame of the unknown kind {kind}")
+
+    def gone(self, visit: Visit) -> None:
+        """A connection has ended: note a server that lost its shim, and see to it that it does not live on."""
+        session = visit.session
+        if session is None:
+            return
+        if self.sessions.get(session.uid) is visit:
+            del self.sessions[session.uid]
+        if visit.ended or not visit.server_pid:
+            return
+        pid, start = visit.server_pid, visit.server_start
+        shim = session.caller.pid
+
+        def look() -> None:
+            if not self.surveyor.birth(shim) and self.surveyor.reap(pid, start):
+                self.later(lambda: self.gate.note("server.ended", session, {"orphan": pid}, uid=session.uid))
+
+        self.workers.submit(look)
+
+    def _hello(self, visit: Visit, serial: int, hello: Hello) -> None:
+        if visit.session is not None or visit.waiting:
+            raise ProtocolError("shim", "says hello twice")
+        visit.waiting = True
+
+        def look() -> None:
+            try:
+                session = self.surveyor.meet(hello, visit.peer)
+                start = self.surveyor.birth(hello.server_pid) if hello.server_pid else 0.0
+            except Exception as error:  # a task edge: whatever went wrong, the shim gets an answer
+                log.exception("a shim could not be identified")
+                why = f"the server could not be identified ({error})"
+                self.later(lambda: self._unmet(visit, serial, why))
+                return
+            self.later(lambda: self._met(visit, serial, hello, session, start))
+
+        self.workers.submit(look)
+
+    def _met(self, visit: Visit, serial: int, hello: Hello, session: Session, start: float) -> None:
+        visit.session, visit.waiting = session, False
+        visit.server_pid, visit.server_start = hello.server_pid, start
+        self.sessions[session.uid] = visit
+        detail = {"cwd": hello.cwd, "pid": session.caller.pid, "caller": session.caller.agent_evidence}
+        if hello.build:
+            detail["build"] = hello.build
+        if hello.resumed:
+            detail["resumed"] = True
+        verdict = self.gate.launch(session, hello.argv, detail)
+        self.send(visit, Reply(questions.answer(serial, verdict), self._doubt(serial)))
+
+    def _unmet(self, visit: Visit, serial: int, why: str) -> None:
+        answer = questions.answer(serial, self.gate.in_doubt(why))
+        self.send(visit, Reply(answer, answer))
+        self.refuse(visit)
+
+    def _ask(self, visit: Visit, serial: int, body: bytes) -> Reply:
+        call, retry = questions.call(_known(visit), serial, body)
+        visit.asked += 1
+        return Reply(questions.answer(serial, self.gate.check(call, retry=retry)), self._doubt(serial))
+
+    def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
+        names = self.gate.hide(_known(visit), questions.listing(body))
+        answer = questions.hidden(serial, names)
+        return Reply(answer, answer)
+
+    def _note(self, visit: Visit, body: bytes) -> None:
+        session = _known(visit)
+        what, said = questions.note(body)
+        kind = NOTES.get(what)
+        if kind is None:
+            raise ProtocolError("shim", f"notes {what!r}, which means nothing")
+        uid = session.uid
+        if what == "answered":
+            uid = f"{session.uid}-{said.pop('call', '')}"
+        elif what == "started":
+            self._started(visit, said)
+        elif what == "ended":
+            visit.ended = True
+        self.gate.note(kind, session, said, uid=uid)
+
+    def _started(self, visit: Visit, said: Mapping[str, Any]) -> None:
+        pid = said.get("pid")
+        if type(pid) is not int or pid <= 1:
+            raise ProtocolError("shim", "starts a server without a pid")
+        visit.server_pid, visit.ended = pid, False
+
+        def look() -> None:
+            with contextlib.suppress(OSError):
+                visit.server_start = self.surveyor.birth(pid)
+
+        self.workers.submit(look)
+
+    def _doubt(self, serial: int) -> bytes:
+        return questions.answer(serial, self.gate.in_doubt("the audit log cannot be written"))
+
+
+def _known(visit: Visit) -> Session:
+    if visit.session is None:
+        raise ProtocolError("shim", "asks before it said hello")
+    return visit.session

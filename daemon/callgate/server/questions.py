@@ -1,0 +1,139 @@
+"""Frames of gate.sock as values: what a shim asks, and the bytes of the answer. Touches nothing but its arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from callgate.model.call import Call, Effect, Session, Verdict
+from callgate.model.errors import ProtocolError
+from callgate.shim import frames
+
+TEXT_MAX = 4096
+"""Characters kept of any one text that a shim tells about itself."""
+ARGV_MAX = 1024
+"""Arguments kept of a command line."""
+TOOLS_MAX = 20_000
+"""Tools of one listing that are looked at; a longer listing is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A shim introduces itself; nothing of it is believed beyond what the operating system confirms."""
+
+    uid: str
+    resumed: bool
+    launcher: str
+    entry: str
+    argv: tuple[str, ...]
+    cwd: str
+    path: str
+    build: str
+    server_pid: int
+
+
+def hello(body: bytes) -> Hello:
+    """Read a HELLO. Raises ProtocolError."""
+    said = _object(body)
+    if said.get("version") != frames.VERSION:
+        raise ProtocolError(
+            "shim", f"speaks protocol {said.get('version')!r}, not {frames.VERSION}", "run `callgate up`"
+        )
+    uid, argv, server_pid = said.get("uid"), said.get("argv"), said.get("server_pid", 0)
+    if not isinstance(uid, str) or len(uid) != 16 or not all(digit in "0123456789abcdef" for digit in uid):
+        raise ProtocolError("shim", "gives no uid of 16 hex digits")
+    if not isinstance(argv, list) or not argv or len(argv) > ARGV_MAX or not all(isinstance(arg, str) for arg in argv):
+        raise ProtocolError("shim", "gives no command line")
+    if type(server_pid) is not int or not 0 <= server_pid < 2**31:
+        raise ProtocolError("shim", "gives a server_pid that is no pid")
+
+    def text(name: str) -> str:
+        value = said.get(name, "")
+        return value[:TEXT_MAX] if isinstance(value, str) else ""
+
+    return Hello(
+        uid=uid,
+        resumed=said.get("resumed") is True,
+        launcher=text("launcher"),
+        entry=text("entry"),
+        argv=tuple(argv),
+        cwd=text("cwd"),
+        path=text("path"),
+        build=text("build"),
+        server_pid=server_pid,
+    )
+
+
+def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
+    """Read an ASK: the call, and whether it was asked before. A message that makes no sense names no tool."""
+    flags = body[0] if body else 0
+    raw = body[1:]
+    tool, arguments = None, None
+    try:
+        message = json.loads(raw)
+        params = message["params"]
+        if isinstance(params["name"], str):
+            tool = params["name"]
+        arguments = params.get("arguments")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # the ladder denies a call that names no tool
+    truncated = bool(flags & frames.TRUNCATED)
+    asked = Call(
+        uid=f"{session.uid}-{serial}",
+        session=session,
+        method="tools/call",
+        tool=tool,
+        arguments=arguments if isinstance(arguments, Mapping) and not truncated else None,
+        size=len(raw),
+        truncated=truncated,
+    )
+    return asked, bool(flags & frames.RETRY)
+
+
+def listing(body: bytes) -> list[str]:
+    """Read a LIST: the names of the tools in an answer to tools/list. Raises ProtocolError."""
+    flags = body[0] if body else 0
+    said = _object(body[1:])
+    if flags & frames.OVERSIZE_LIST:
+        names = said.get("names")
+    else:
+        result = said.get("result")
+        tools = result.get("tools") if isinstance(result, Mapping) else None
+        names = [tool.get("name") if isinstance(tool, Mapping) else None for tool in tools or []]
+    if not isinstance(names, list) or len(names) > TOOLS_MAX:
+        raise ProtocolError("tools/list", f"has no list of at most {TOOLS_MAX} tools")
+    return [name for name in names if isinstance(name, str)]
+
+
+def note(body: bytes) -> tuple[str, dict[str, Any]]:
+    """Read a NOTE: what happened, and its fields. Raises ProtocolError."""
+    said = _object(body)
+    what = said.pop("what", None)
+    if not isinstance(what, str):
+        raise ProtocolError("shim", "notes something without saying what")
+    return what, said
+
+
+def answer(serial: int, verdict: Verdict) -> bytes:
+    """The ANSWER to a HELLO or an ASK."""
+    if verdict.effect is Effect.ALLOW:
+        return frames.pack(frames.ANSWER, serial, b"\0")
+    said = json.dumps({"rule": verdict.rule, "reason": verdict.reason}).encode()
+    return frames.pack(frames.ANSWER, serial, bytes((verdict.effect,)) + said)
+
+
+def hidden(serial: int, names: Sequence[str]) -> bytes:
+    """The ANSWER to a LIST."""
+    return frames.pack(frames.ANSWER, serial, b"\0" + json.dumps({"hide": list(names)}).encode())
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("shim", f"sends a frame that is not JSON ({error})") from error
+    if not isinstance(said, dict):
+        raise ProtocolError("shim", "sends a frame that is not a JSON object")
+    return said

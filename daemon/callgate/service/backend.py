@@ -1,0 +1,228 @@
+"""What the local API serves: the daemon's state as plain JSON, and the changes that a user may ask for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from callgate import __version__
+from callgate.audit.store import Filter
+from callgate.model.call import Effect
+from callgate.model.errors import CallgateError
+from callgate.model.event import Event, Row
+from callgate.model.identity import Identified, ServerIdentity
+from callgate.model.inventory import Entry
+from callgate.policy import ladder
+from callgate.service.worker import describe
+
+if TYPE_CHECKING:
+    from callgate.service.daemon import Daemon
+
+Json = dict[str, Any]
+
+ROWS_MAX = 10_000
+"""Rows of the log in one answer; the client asks again from where it ended."""
+
+
+LOOKED_AT = 100
+"""Launches, newest first, among which a server's name is looked for."""
+
+
+class Desktop:
+    """Implements server.api.Backend for one daemon. Its methods block and run on threads of the pool."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def status(self) -> Json:
+        """Version, mode, counts, and all that is wrong."""
+        daemon = self._daemon
+        inventory = daemon.worker.inventory
+        states = [state for _, state, _ in daemon.worker.states()]
+        problems = list(daemon.worker.problems())
+        if daemon.registry.problem:
+            problems.append(daemon.registry.problem)
+        problems += daemon.opened_findings
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "started": daemon.started,
+            "mode": daemon.settings.mode.value,
+            "on_doubt": daemon.settings.on_doubt.word,
+            "durability": daemon.settings.audit.durability.value,
+            "agents": len(inventory.agents),
+            "servers": {state: states.count(state) for state in sorted(set(states))},
+            "skipped": len(inventory.skipped),
+            "shims": len(daemon.listener.desk.sessions),
+            "registry": daemon.registry_facts(),
+            "log": daemon.reader.counts(),
+            "folders": {"config": str(daemon.folders.config), "data": str(daemon.folders.data)},
+            "problems": problems,
+        }
+
+    def inventory(self, fresh: bool) -> Json:
+        """Agents, servers with identity, verdict and state, running processes, and what was skipped."""
+        if fresh:
+            self._daemon.worker.look("asked")
+        return describe(self._daemon.worker, self._verdict)
+
+    def events(self, filters: Mapping[str, str]) -> Json:
+        """Rows of the log that pass the filters."""
+        known = {
+            "since",
+            "until",
+            "session",
+            "agent",
+            "server",
+            "entry",
+            "tool",
+            "effect",
+            "kind",
+            "rule",
+            "uid",
+            "text",
+        }
+        numbers = {"after", "limit"}
+        if unknown := set(filters) - known - numbers - {"order"}:
+            raise CallgateError("log", f"has no filter {', '.join(sorted(unknown))}", "see `callgate log --help`")
+        wanted: dict[str, Any] = {name: value for name, value in filters.items() if name in known}
+        for name in ("since", "until", *numbers):
+            if name in filters:
+                wanted[name] = _number(name, filters[name])
+        wanted["limit"] = min(wanted.get("limit", 100), ROWS_MAX)
+        rows = self._daemon.reader.rows(Filter(**wanted, newest_first=filters.get("order") == "newest"))
+        return {"events": [row_json(row) for row in rows]}
+
+    def event(self, ref: str) -> Json:
+        """All rows of one call or thing."""
+        rows = self._daemon.reader.get(ref)
+        if not rows:
+            raise CallgateError(f"event {ref}", "is not in the log", "see `callgate log` for sequence numbers and ids")
+        return {"events": [row_json(row) for row in rows]}
+
+    def server(self, ref: str) -> Json:
+        """Which rule allows or denies a server, and what would change that."""
+        found = []
+        for identified, entries in self._matching(ref):
+            verdict = self._verdict(identified)
+            found.append(
+                {
+                    "identity": str(identified.server),
+                    "evidence": identified.evidence,
+                    "entries": [f"{entry.agent}: {entry.name} ({entry.file.path})" for entry in entries],
+                    **verdict,
+                    "change": _change(verdict["effect"], ref),
+                }
+            )
+        return {"servers": found}
+
+    def verify(self) -> Json:
+        """Check the whole log."""
+        return self._daemon.reader.verify().as_json()
+
+    def rule(self, server: str, tool: str | None, effect: str) -> Json:
+        """Allow or deny a server or one of its tools."""
+        try:
+            wanted = Effect.of(effect)
+        except ValueError as error:
+            raise CallgateError("rule", str(error)) from error
+        matching = self._matching(server)
+        identities = sorted({identified.server for identified, _ in matching})
+        if len(identities) > 1:
+            names = ", ".join(map(str, identities))
+            raise CallgateError(server, f"is the name of several servers ({names})", "name one of these identities")
+        identity = identities[0]
+        self._daemon.registry.set(identity, tool, wanted)
+        detail = {"identity": str(identity), "by": "user", "asked": server}
+        event = Event(
+            "registry.changed",
+            time.time_ns(),
+            server=str(identity),
+            tool=tool or "",
+            effect=wanted.word,
+            detail=detail,
+        )
+        self._daemon.record([event])
+        entries = sorted({entry.name for _, found in matching for entry in found})
+        floats = identity.version is None and identity.kind in ("npm", "pypi", "oci")
+        return {
+            "identity": str(identity),
+            "tool": tool,
+            "effect": wanted.word,
+            "entries": entries,
+            "floats": floats,
+        }
+
+    def wrap(self, agent: str | None) -> Json:
+        """Wrap what is found, from now on."""
+        return self._daemon.worker.wrap(agent)
+
+    def unwrap(self, agent: str | None) -> Json:
+        """Give files back, and leave them alone from now on."""
+        return self._daemon.worker.unwrap(agent)
+
+    def reload(self) -> Json:
+        """Read settings and registry again."""
+        self._daemon.reload()
+        return self.status()
+
+    def stop(self) -> Json:
+        """End the daemon, after this answer."""
+        self._daemon.request_stop()
+        return {"pid": os.getpid()}
+
+    def _verdict(self, identified: Identified) -> Json:
+        verdict = ladder.judge_launch(self._daemon.registry.rules, identified, self._daemon.settings.on_doubt)
+        return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
+
+    def _launched_as(self, name: str) -> list[ServerIdentity]:
+        """The servers that were lately started under this name without an entry (`callgate shim`)."""
+        wanted = Filter(kind="server.launched", entry=name, limit=LOOKED_AT, newest_first=True)
+        return sorted(
+            {ServerIdentity.parse(row.event.server) for row in self._daemon.reader.rows(wanted) if row.event.server}
+        )
+
+    def _matching(self, ref: str) -> list[tuple[Identified, list[Entry]]]:
+        """The servers that a person may mean by an identity or by the name of an entry; never empty."""
+        known = self._daemon.worker.identified()
+        found = [(one, entries) for one, entries in known if ref == str(one.server)]
+        if not found:
+            found = [(one, entries) for one, entries in known if any(entry.name == ref for entry in entries)]
+        if not found:
+            found = [(Identified(one, "seen in the log"), []) for one in self._launched_as(ref)]
+        if not found:
+            try:
+                found = [(Identified(ServerIdentity.parse(ref), "as you wrote it"), [])]
+            except ValueError:
+                raise CallgateError(
+                    f"server {ref!r}", "is not known", "`callgate servers` lists names and identities"
+                ) from None
+        return found
+
+
+def row_json(row: Row) -> Json:
+    """One row of the log as the local API and `callgate log --json` give it."""
+    event = row.event
+    said: Json = {"seq": row.seq, "time": event.time, "kind": event.kind}
+    for name in ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode"):
+        if value := getattr(event, name):
+            said[name] = value
+    if event.detail:
+        said["detail"] = dict(event.detail)
+    if row.payload is not None:
+        said["payload"] = row.payload
+    said["hash"] = row.hash
+    return said
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise CallgateError("log", f"`{name}` must be a number, not {text!r}", "see `callgate log --help`") from None
+
+
+def _change(effect: str, ref: str) -> str:
+    return f"`callgate deny {ref}` denies it" if effect == "allow" else f"`callgate allow {ref}` allows it"

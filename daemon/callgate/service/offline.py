@@ -1,0 +1,70 @@
+"""What needs no daemon: discover, wrap, unwrap and verify, on the same parts that the daemon uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from callgate.audit.store import Reader
+from callgate.model.errors import AuditError
+from callgate.model.identity import Identified
+from callgate.policy import ladder
+from callgate.registry.local import LocalRegistry
+from callgate.service.key import payload_key
+from callgate.service.worker import Worker, describe
+from callgate.settings import load
+from callgate.system.paths import Folders, folders, surroundings
+
+Json = dict[str, Any]
+
+
+class _NoDaemon:
+    """Stands where a daemon would: the settings are read from the file, and there is nobody to tell of changes."""
+
+    def __init__(self, where: Folders) -> None:
+        self.folders = where
+        self.settings = load(where.settings)
+        self.key = payload_key(where)
+
+    def record(self, events: list[Any]) -> bool:
+        """Changes made without a daemon are seen by it at its next start, as drift."""
+        return True
+
+
+def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Json:
+    """What is on this machine, as the local API gives it."""
+    worker = _worker(env, home)
+    registry = LocalRegistry(worker.folders.registry)
+    registry.reload()
+    worker.look("asked", agent)
+
+    def verdict(identified: Identified) -> Json:
+        found = ladder.judge_launch(registry.rules, identified, worker.settings.on_doubt)
+        return {"effect": found.effect.word, "rule": found.rule, "reason": found.reason}
+
+    return describe(worker, verdict)
+
+
+def wrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
+    """Wrap what is found, or say what would be."""
+    worker = _worker(env, home)
+    return worker.wrap(agent, dry_run=dry_run)
+
+
+def unwrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
+    """Give the files back, or say which would be."""
+    return _worker(env, home).unwrap(agent, dry_run=dry_run)
+
+
+def verify_offline(where: Folders) -> Json:
+    """Check the log. Raises AuditError if there is none."""
+    if not where.audit.exists():
+        raise AuditError(str(where.audit), "there is no log yet", "`callgate up` starts one")
+    return Reader(where.audit).verify().as_json()
+
+
+def _worker(env: Mapping[str, str], home: Path | None) -> Worker:
+    where = folders(env)
+    where.make()
+    return Worker(where, surroundings(env, home), _NoDaemon(where))

@@ -1,0 +1,44 @@
+"""Who is at the other end of gate.sock, and what does it start? Asked off the listener's thread."""
+
+from __future__ import annotations
+
+import posixpath
+
+from callgate.agents import ALL
+from callgate.discovery.identify import Identifier
+from callgate.discovery.live import agent_of
+from callgate.model.call import Caller, Session
+from callgate.model.identity import Launch
+from callgate.server.questions import Hello
+from callgate.system import processes
+from callgate.system.sockets import Peer
+
+
+class Survey:
+    """Answers the desk's questions from the operating system. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._identifier = Identifier()
+
+    def meet(self, hello: Hello, peer: Peer) -> Session:
+        """The session of a shim: its caller by process ancestry, its server by what would really run."""
+        found = self._identifier.identify(Launch(hello.argv, hello.cwd, hello.path))
+        agent = agent_of(peer.pid, ALL)
+        if agent is not None:
+            root, start, name, evidence = agent.pid, agent.start, agent.id, agent.evidence
+        else:
+            root, start, name = peer.pid, processes.start_time(peer.pid), hello.launcher or None
+            evidence = (
+                f"only the launcher says so: no agent among the ancestors of pid {peer.pid}" if name else "unknown"
+            )
+        session = f"{processes.boot_id()[:8]}-{root}-{start:.2f}"
+        caller = Caller(peer.uid, peer.pid, name, evidence, session)
+        return Session(hello.uid, caller, found, hello.entry or posixpath.basename(hello.argv[0]))
+
+    def birth(self, pid: int) -> float:
+        """When that process started, 0.0 if there is none."""
+        return processes.start_time(pid)
+
+    def reap(self, pid: int, start: float) -> bool:
+        """End the process group of a server whose shim is gone."""
+        return processes.end_group(pid, start)

@@ -1,0 +1,316 @@
+"""The part that acts for one user: looks at the machine, wraps what the policy wants wrapped, and says what changed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol
+
+from callgate.agents import ALL
+from callgate.audit.argv import redact_argv, redact_url
+from callgate.discovery.drift import Drift, drift
+from callgate.discovery.identify import Identifier
+from callgate.discovery.live import running
+from callgate.discovery.scan import scan
+from callgate.model.errors import CallgateError
+from callgate.model.event import Event
+from callgate.model.identity import Identified, Launch, ServerIdentity
+from callgate.model.inventory import AgentFound, Entry, Inventory, Surroundings, Transport
+from callgate.settings import Settings
+from callgate.system.files import read_capped, replace_file
+from callgate.system.paths import Folders
+from callgate.system.watch import Watch
+from callgate.wrap.apply import Report, Wrapper
+from callgate.wrap.plan import Plan, Why
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+WANTED_MAX = 64 * 1024
+"""Bytes of our own note of what is to be kept wrapped."""
+
+
+class Owner(Protocol):
+    """What the worker belongs to: the daemon, or a command that runs without one."""
+
+    settings: Settings
+    key: bytes
+    """For redaction marks."""
+
+    def record(self, events: list[Event]) -> bool:
+        """Write events to the audit log."""
+
+
+class Worker:
+    """One user's files. `look`, `wrap` and `unwrap` take turns (a lock), and may be called from any thread."""
+
+    def __init__(self, where: Folders, around: Surroundings, owner: Owner) -> None:
+        self.folders = where
+        self.inventory = Inventory()
+        self._around = around
+        self._owner = owner
+        self._identifier = Identifier()
+        self._wrapper = Wrapper(where, owner.settings, around)
+        self._plan = Plan()
+        self._lock = threading.RLock()
+        self._woken = threading.Event()
+        self._stopping = False
+        self._watch: Watch | None = None
+        self._thread = threading.Thread(target=self._run, name="callgate-worker")
+        self._failed: str | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._owner.settings
+
+    @property
+    def key(self) -> bytes:
+        """This machine's key for redaction marks."""
+        return self._owner.key
+
+    def start(self) -> None:
+        """Look at the machine now, and from now on whenever something changes."""
+        self._guarded(self._recover)
+        self.refresh_shims(self.settings)
+        self._watch = Watch(self._woken.set)
+        self._guarded(lambda: self.look("start"))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more. Files stay as they are."""
+        self._stopping = True
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._watch is not None:
+            self._watch.stop()
+
+    def refresh_shims(self, settings: Settings) -> None:
+        """Bring what shims read at their start up to date with these settings."""
+        with self._lock:
+            self._wrapper.settings = settings
+            self._guarded(self._wrapper.install)
+
+    def look(self, reason: str, agent: str | None = None) -> None:
+        """Look at the machine; record what changed since the last look; by policy, wrap again."""
+        with self._lock:
+            before = self.inventory
+            found = scan(self._around, self.settings.scan, agents=ALL)
+            found = replace(found, running=running(found))
+            if agent is not None:
+                found = replace(found, entries=tuple(one for one in found.entries if one.agent == agent))
+            self.inventory = found
+            self._plan = self._wrapper.plan(found)
+            if reason not in ("start", "asked"):
+                self._owner.record([self._drift_event(change) for change in drift(before, found)])
+            if self._watch is not None:
+                names = {name for each in ALL for place in each.places for name in place.names(self._around)}
+                self._watch.look_at(found.watch, names)
+            wanted = self._wanted()
+            if self._watch is not None and wanted["on"] and self.settings.watch.rewrap:
+                self._wrap([w.entry for w in self._plan.wrappings if w.entry.agent not in wanted["except"]])
+
+    def wrap(self, agent: str | None = None, *, dry_run: bool = False) -> Json:
+        """Wrap what is found (of one agent) and, with a daemon, keep it wrapped. The report as JSON."""
+        with self._lock:
+            if not dry_run:
+                wanted = self._wanted()
+                excepted = [] if agent is None else [one for one in wanted["except"] if one != agent]
+                self._want({"on": True, "except": excepted})
+                self._recover()
+            self.look("asked", agent)
+            if dry_run:
+                return report_json(self._wrapper.preview(self._plan))
+            return report_json(self._wrap([wrapping.entry for wrapping in self._plan.wrappings]))
+
+    def unwrap(self, agent: str | None = None, *, dry_run: bool = False) -> Json:
+        """Give files back (of one agent), and leave them alone from now on. The report as JSON."""
+        with self._lock:
+            if dry_run:
+                return report_json(self._wrapper.preview_unwrap(agent))
+            wanted = self._wanted()
+            self._want(
+                {"on": False, "except": []}
+                if agent is None
+                else {"on": wanted["on"], "except": sorted({*wanted["except"], agent})}
+            )
+            self._recover()
+            report = self._wrapper.unwrap(agent)
+            self._owner.record(self._report_events(report))
+            self.look("asked")
+            return report_json(report)
+
+    def states(self) -> list[tuple[Entry, str, str]]:
+        """Each entry with its state (wrapped, open, left) and, where it is not wrapped, why."""
+        with self._lock:
+            planned = {id(wrapping.entry): wrapping for wrapping in self._plan.wrappings}
+            why = {id(left.entry): left for left in self._plan.left}
+            found = []
+            for entry in self.inventory.entries:
+                left = why.get(id(entry))
+                if left is None:
+                    again = planned[id(entry)].again if id(entry) in planned else False
+                    found.append((entry, "open", "someone took the launcher out again" if again else "not wrapped yet"))
+                elif left.why in (Why.OURS, Why.FOREIGN):
+                    found.append((entry, "wrapped", "" if left.why is Why.OURS else left.reason))
+                else:
+                    found.append((entry, "left", left.reason))
+            return found
+
+    def identified(self) -> list[tuple[Identified, list[Entry]]]:
+        """The servers behind all entries, each with the entries that name it."""
+        grouped: dict[ServerIdentity, tuple[Identified, list[Entry]]] = {}
+        for entry in self.inventory.entries:
+            one = self.identity(entry)
+            grouped.setdefault(one.server, (one, []))[1].append(entry)
+        return list(grouped.values())
+
+    def identity(self, entry: Entry) -> Identified:
+        """What an entry really starts or reaches."""
+        if entry.transport is Transport.HTTP and entry.url:
+            return Identified(ServerIdentity("url", entry.url.split("?")[0]), "the address in the entry")
+        path = self._around.env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+        return self._identifier.identify(Launch(entry.argv, entry.cwd or entry.project or self._around.home, path))
+
+    def problems(self) -> Iterable[str]:
+        """What went wrong in the last look."""
+        return [self._failed] if self._failed else []
+
+    def _run(self) -> None:
+        while True:
+            changed = self._woken.wait(self.settings.watch.full_look)
+            if self._stopping:
+                return
+            self._woken.clear()
+            self._guarded(partial(self.look, "change" if changed else "periodic"))
+
+    def _guarded(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+            self._failed = None
+        except CallgateError as error:
+            self._failed = str(error)
+            log.error("%s", error)
+        except Exception as error:  # a task edge: the next look may go well, and the gate must live on meanwhile
+            self._failed = f"a look at the machine failed: {error!r}"
+            log.exception("a look at the machine failed")
+
+    def _recover(self) -> None:
+        self._owner.record(self._report_events(self._wrapper.recover()))
+
+    def _wrap(self, entries: list[Entry]) -> Report:
+        report = self._wrapper.wrap(self._plan, entries)
+        if report.changed:
+            self._owner.record(self._report_events(report))
+            found = scan(self._around, self.settings.scan, agents=ALL)
+            self.inventory = replace(found, running=self.inventory.running)
+            self._plan = self._wrapper.plan(self.inventory)
+        return report
+
+    def _wanted(self) -> Json:
+        """Which agents' entries are to be kept wrapped, as the user last said."""
+        try:
+            said = json.loads(read_capped(self.folders.data / "wanted.json", WANTED_MAX))
+            return {"on": bool(said["on"]), "except": [str(one) for one in said["except"]]}
+        except (OSError, CallgateError, ValueError, KeyError, TypeError):
+            return {"on": False, "except": []}
+
+    def _want(self, wanted: Json) -> None:
+        replace_file(self.folders.data / "wanted.json", json.dumps(wanted).encode())
+
+    def _drift_event(self, change: Drift) -> Event:
+        one = change.after or change.before
+        name = ""
+        detail: Json = {"before": self._said(change.before), "after": self._said(change.after)}
+        if isinstance(one, Entry):
+            name, detail["file"] = one.name, one.file.path
+        return Event(change.kind, time.time_ns(), agent=change.agent, entry=name, detail=detail)
+
+    def _said(self, one: Entry | AgentFound | None) -> object:
+        if isinstance(one, Entry):
+            url = redact_url(one.url, self.key) if one.url else None
+            return {"argv": redact_argv(one.argv, self.key), "url": url, "enabled": one.enabled}
+        return {"evidence": list(one.evidence)} if one else None
+
+    def _report_events(self, report: Report) -> list[Event]:
+        return [
+            Event(
+                f"entry.{item.done}",
+                time.time_ns(),
+                agent=item.agent,
+                entry=item.entry,
+                reason=item.why,
+                detail={"file": item.file, "before": item.before, "after": item.after},
+            )
+            for item in report.items
+            if item.done != "left"
+        ]
+
+
+def report_json(report: Report) -> Json:
+    """A report as the local API gives it."""
+    return {
+        "items": [
+            {"file": item.file, "agent": item.agent, "entry": item.entry, "done": item.done.value, "why": item.why}
+            for item in report.items
+        ]
+    }
+
+
+def describe(worker: Worker, verdict: Callable[[Identified], Json]) -> Json:
+    """An inventory as the local API gives it; `verdict` says what the registry makes of a server."""
+    found = worker.inventory
+    names = {agent.id: agent.name for agent in ALL}
+    servers = []
+    for entry, state, why in worker.states():
+        identified = worker.identity(entry)
+        servers.append(
+            {
+                "agent": entry.agent,
+                "agent_name": names.get(entry.agent, entry.agent),
+                "entry": entry.name,
+                "scope": entry.file.scope.value,
+                "file": entry.file.path,
+                "project": entry.project,
+                "transport": entry.transport.value,
+                "argv": redact_argv(entry.argv, worker.key),
+                "url": redact_url(entry.url, worker.key) if entry.url else None,
+                "enabled": entry.enabled,
+                "identity": str(identified.server),
+                "evidence": identified.evidence,
+                "state": state,
+                "why": why,
+                **verdict(identified),
+            }
+        )
+    return {
+        "agents": [
+            {"id": one.id, "name": one.name, "version": one.version, "evidence": list(one.evidence)}
+            for one in found.agents
+        ],
+        "servers": servers,
+        "running": [
+            {
+                "pid": one.pid,
+                "kind": one.kind,
+                "what": one.what,
+                "argv": redact_argv(one.argv, worker.key),
+                "evidence": one.evidence,
+                "behind_shim": one.behind_shim,
+            }
+            for one in found.running
+        ],
+        "skipped": [{"what": one.what, "reason": one.reason, "agent": one.agent} for one in found.skipped],
+        "blind": [
+            {"agent": agent.name, "what": agent.blind}
+            for agent in ALL
+            if agent.blind and any(one.id == agent.id for one in found.agents)
+        ],
+    }
