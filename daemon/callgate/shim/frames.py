@@ -16,10 +16,10 @@ MAX_INSPECTED = 1024 * 1024
 HELLO = 1
 """Body: JSON object; the first frame of each connection and the launch question. Fields:
 version, uid (16 hex digits, the same after a reconnect), resumed (bool), launcher (agent id the launcher was made
-for, or ""), entry (name of the server in that config), argv, cwd, path (the PATH), pid, server_pid (0 before the start),
-build."""
+for, or ""), entry (name of the server in that config), argv, cwd, path (the PATH), pid, server_pid (0 before the
+start), build."""
 ASK = 2
-"""Body: flags (1 byte) + raw bytes of one JSON-RPC tools/call request. The gate answers when its audit row is durable."""
+"""Body: flags (1 byte) + raw bytes of one JSON-RPC tools/call request. The gate answers when its row is durable."""
 LIST = 3
 """Body: flags (1 byte) + raw bytes of one JSON-RPC answer to tools/list. The answer names the tools to hide."""
 NOTE = 4
@@ -42,6 +42,8 @@ OVERSIZE_LIST = 4
 
 # effects on the wire: the same numbers as model.call.Effect
 ALLOW, ASK_USER, DENY = 0, 1, 2
+EFFECTS = ("allow", "ask", "deny")
+"""Their names, in files."""
 
 
 def pack(kind: int, serial: int, body: bytes = b"") -> bytes:

@@ -1,0 +1,241 @@
+"""Pure: what comes from the server: passed on, except lists of tools, answers to cut batches, and endless lines."""
+
+from __future__ import annotations
+
+from callgate.shim import mcp
+from callgate.shim.frames import ALLOW, LIST, MAX_INSPECTED, OVERSIZE_LIST
+from callgate.shim.jsonrpc import WHITE, Batch, Message, Part, Refused, dumps, keep, parse, salvage
+from callgate.shim.lines import Lines, Oversize
+from callgate.shim.questions import Questions
+
+CALLS_MAX = 10_000
+"""Calls whose answer is awaited, for the notes; a server that never answers must not make us grow."""
+LOOK_MAX = 64 * 1024
+"""Bytes of a message in which the shim looks for what the notes tell. Larger ones are results."""
+NOISE_MAX = 5
+"""Lines that are no JSON which are noted in one session."""
+
+
+class Out:
+    """What is to be written: whole lines for either side. Who writes takes them away."""
+
+    __slots__ = ("client", "complaints", "server")
+
+    def __init__(self) -> None:
+        self.client: list[bytes] = []
+        self.server: list[bytes] = []
+        self.complaints: list[str] = []
+        """For stderr: what cannot be said in the protocol."""
+
+    def to_client(self, text: str) -> None:
+        """Say something of our own to the client."""
+        self.client.append(text.encode() + b"\n")
+
+
+class Listing:
+    """One answer that lists tools, inside a line that waits."""
+
+    __slots__ = ("line", "message", "tools")
+
+    def __init__(self, line: HeldLine, message: Message, tools: list[Part]) -> None:
+        self.line = line
+        self.message = message
+        self.tools = tools
+
+
+class HeldLine:
+    """A line of the server that waits for what the gate says about the tools that it lists."""
+
+    __slots__ = ("edits", "raw", "text", "waiting")
+
+    def __init__(self, raw: bytes, text: str) -> None:
+        self.raw = raw
+        self.text = text
+        self.edits: list[tuple[int, int, str]] = []
+        self.waiting = 0
+
+    def edited(self) -> bytes:
+        """The line with the edits made; the very bytes that came when there are none."""
+        if not self.edits:
+            return self.raw
+        text = self.text
+        for start, end, new in sorted(self.edits, reverse=True):
+            text = text[:start] + new + text[end:]
+        body = self.raw.strip(WHITE)
+        at = self.raw.index(body)
+        return self.raw[:at] + text.encode() + self.raw[at + len(body) :]
+
+
+class Answers:
+    """The server's side of the relay."""
+
+    __slots__ = ("_batches", "_calls", "_lines", "_lists", "_noise", "_out", "_questions", "_told", "held")
+
+    def __init__(self, out: Out, questions: Questions, message_max: int) -> None:
+        self._out = out
+        self._questions = questions
+        self._lines = Lines(message_max)
+        self._calls: dict[bytes, tuple[int, float]] = {}
+        self._lists: dict[object, str] = {}
+        self._batches: list[tuple[set[object], list[str]]] = []
+        self._noise = 0
+        self._told = False
+        self.held = 0
+        """Lines that wait for the gate."""
+
+    def expect_call(self, id_text: str, serial: int, now: float) -> None:
+        """A call was forwarded: its answer will be noted."""
+        if len(self._calls) >= CALLS_MAX:
+            del self._calls[next(iter(self._calls))]
+        self._calls[id_text.encode()] = (serial, now)
+
+    def expect_list(self, request: Message) -> None:
+        """A tools/list was forwarded: from now until its answer every line of the server is parsed."""
+        if request.id is not None:
+            self._lists[request.key] = request.id
+
+    def expect_batch(self, keys: set[object], denials: list[str]) -> None:
+        """A batch went on without some members: their refusals belong into the server's answer to it."""
+        self._batches.append((keys, denials))
+
+    def feed(self, chunk: bytes, now: float) -> None:
+        """Bytes from the server."""
+        for line in self._lines.feed(chunk):
+            if isinstance(line, Oversize):
+                self._oversize(line)
+            elif self._lists or self._batches:
+                self._inspect(line, now)
+            else:
+                self._out.client.append(line)
+                self._look(line, now)
+
+    def finish(self) -> None:
+        """The server has said all: what it left without a newline goes on too, unless it could be a list of tools."""
+        rest = self._lines.rest()
+        if rest and not self._lists:
+            self._out.client.append(rest)
+
+    def list_decided(self, listing: Listing, effect: int, detail: dict[str, object]) -> None:
+        """The gate has named the tools to hide, or refused to decide."""
+        line, message, tools = listing.line, listing.message, listing.tools
+        hide = detail.get("hide")
+        if effect != ALLOW:
+            text = f"Callgate cannot show these tools: {detail.get('reason')}"
+            line.edits.append((message.start, message.end, mcp.error(message.id or "null", mcp.UNREADABLE, text)))
+        elif hide and type(hide) is list:
+            kept = [index for index, (tool, _, _) in enumerate(tools) if mcp.name_in(tool) not in hide]
+            if len(kept) < len(tools):
+                spans = [(start, end) for _, start, end in tools]
+                line.edits.append((spans[0][0], spans[-1][1], keep(message.text, spans, kept)))
+        line.waiting -= 1
+        if not line.waiting:
+            self.held -= 1
+            self._out.client.append(line.edited())
+
+    def _look(self, line: bytes, now: float) -> None:
+        """Note whose answer this seems to be. A hint by a glance: nothing is decided on it."""
+        if self._calls:
+            id_bytes = mcp.peek_id(line)
+            call = self._calls.pop(id_bytes, None) if id_bytes is not None else None
+            if call is not None:
+                failed = len(line) <= LOOK_MAX and (b'"isError":true' in line or line.find(b'"error"', 0, 96) > 0)
+                self._questions.note(
+                    b'{"what":"answered","call":%d,"ms":%.3f,"bytes":%d,"error":%b}'
+                    % (call[0], (now - call[1]) * 1000, len(line), b"true" if failed else b"false")
+                )
+                return
+        if len(line) <= LOOK_MAX:
+            if b'"method"' in line:
+                method = mcp.peek_request(line)
+                if method is not None:
+                    self._questions.note(b'{"what":"said","direction":"server","method":"%b"}' % method)
+            elif line.lstrip()[:1] not in (b"{", b"[", b""):
+                self._note_noise(line)
+
+    def _note_noise(self, line: bytes) -> None:
+        self._noise += 1
+        if self._noise <= NOISE_MAX:
+            said = {"what": "said", "direction": "server", "method": "", "noise": line[:80].decode("ascii", "replace")}
+            self._questions.note(dumps(said))
+
+    def _inspect(self, line: bytes, now: float) -> None:
+        """Read a line in full, because it may be the list of tools or the answer to a batch that are awaited."""
+        body = line.strip(WHITE)
+        if not body:
+            self._out.client.append(line)
+            return
+        try:
+            found = parse(body)
+            messages = found.messages if isinstance(found, Batch) else [found]
+            listings = [(message, tools) for message in messages if (tools := mcp.tools_in(message))]
+        except Refused as refused:
+            self._unreadable(line, body, refused, now)
+            return
+        answered = {message.key for message in messages if message.method is None and message.id is not None}
+        for key in answered:
+            self._lists.pop(key, None)
+        held = HeldLine(line, found.text)
+        denials = self._denials_for(answered)
+        if denials and isinstance(found, Batch):
+            held.edits.append((messages[-1].end, messages[-1].end, "".join("," + denial for denial in denials)))
+        elif denials:
+            self._out.to_client("[" + ",".join(denials) + "]")
+        if not listings:
+            self._out.client.append(held.edited())
+            self._look(line, now)
+            return
+        held.waiting = len(listings)
+        self.held += 1
+        for message, tools in listings:
+            self._ask(Listing(held, message, tools), now)
+
+    def _ask(self, listing: Listing, now: float) -> None:
+        body = listing.message.raw()
+        flags = 0
+        if len(body) > MAX_INSPECTED:
+            flags = OVERSIZE_LIST
+            body = dumps({"names": [mcp.name_in(tool) for tool, _, _ in listing.tools]})
+        if len(body) > MAX_INSPECTED:
+            self.list_decided(listing, -1, {"reason": f"their names alone are more than {MAX_INSPECTED} bytes"})
+            return
+        self._questions.ask(LIST, flags, body, listing, now)
+
+    def _denials_for(self, answered: set[object]) -> list[str]:
+        denials: list[str] = []
+        for batch in [batch for batch in self._batches if batch[0] & answered]:
+            self._batches.remove(batch)
+            denials += batch[1]
+        return denials
+
+    def _unreadable(self, line: bytes, body: bytes, refused: Refused, now: float) -> None:
+        """A line that is not strict JSON while a list is awaited. What could be that list to a careless parser is kept
+        from the client; anything else is none of our business.
+        """
+        names, id_text = salvage(body)
+        if names is None or (names and "result" not in [name.casefold() for name in names]):
+            self._out.client.append(line)
+            self._look(line, now)
+            return
+        waiting = list(self._lists.values())
+        refused_ids = [id_text] if id_text in waiting else waiting or [id_text]
+        for one in refused_ids:
+            self._out.to_client(
+                mcp.error(one, mcp.UNREADABLE, f"Callgate refused the server's answer: {refused.reason}")
+            )
+        self._lists = {key: value for key, value in self._lists.items() if value not in refused_ids}
+        self._out.complaints.append(f"an answer of the server was refused: {refused.reason}")
+
+    def _oversize(self, line: Oversize) -> None:
+        """A line that is larger than we relay: whoever waits for it is told as soon as we can see who that is."""
+        if not line.ended:
+            self._told = False
+            self._out.complaints.append("a message of the server is larger than what is relayed; it is thrown away")
+        id_bytes = None if self._told else mcp.peek_id(line.glimpse)
+        if id_bytes is not None:
+            self._told = True
+            self._calls.pop(id_bytes, None)
+            self._out.to_client(
+                mcp.error(
+                    id_bytes.decode("ascii", "replace"), mcp.TOO_LARGE, "Callgate: the answer is too large to relay"
+                )
+            )

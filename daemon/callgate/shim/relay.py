@@ -1,0 +1,173 @@
+"""Pure: one session between a client and a server: bytes in, bytes and questions out, no I/O and no clock.
+
+Whatever could make the server do something is read strictly, and a tool call goes on only after the gate has said so.
+What goes on are the bytes that came.
+"""
+
+from __future__ import annotations
+
+from callgate.shim.answers import Answers, Listing, Out
+from callgate.shim.frames import ALLOW, DENY, EFFECTS
+from callgate.shim.jsonrpc import loads
+from callgate.shim.questions import NEVER, Questions
+from callgate.shim.requests import HeldCall, Requests
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAITING, STARTED, REFUSED = "waiting", "started", "refused"
+"""What became of the question whether the server may run."""
+DOUBT = "on_doubt"
+"""The rule that is named when the gate did not answer."""
+
+
+class Terms:
+    """What the organisation wants when the gate does not answer, and the limits."""
+
+    __slots__ = ("deadline", "enforce", "message_max", "on_doubt", "uid")
+
+    def __init__(self, *, uid: str, enforce: bool, on_doubt: int, deadline: float, message_max: int) -> None:
+        self.uid = uid
+        self.enforce = enforce
+        self.on_doubt = on_doubt
+        self.deadline = deadline
+        self.message_max = message_max
+
+
+class Relay:
+    """The events of one session. After each of them `out` and `questions.frames` hold what is to be written.
+
+    `record` keeps a decision that was taken without the gate, before it takes effect, and says whether it could.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_early",
+        "_ended",
+        "_record",
+        "_requests",
+        "_since",
+        "_terms",
+        "launch",
+        "out",
+        "questions",
+    )
+
+    def __init__(self, terms: Terms, record: Callable[[dict[str, object]], bool], now: float) -> None:
+        self._terms = terms
+        self._record = record
+        self._since = now
+        self._early: list[bytes] = []
+        self._ended = False
+        self.out = Out()
+        self.questions = Questions(terms.deadline, now)
+        self._answers = Answers(self.out, self.questions, terms.message_max)
+        self._requests = Requests(self.out, self.questions, self._answers, terms.message_max, terms.uid)
+        self.launch = WAITING if terms.enforce else STARTED
+        """In observe mode the server starts without waiting; the gate may still say no."""
+
+    def from_client(self, chunk: bytes, now: float) -> None:
+        """Bytes from the client."""
+        if self.launch is WAITING:
+            self._early.append(chunk)
+        else:
+            self._requests.feed(chunk, now)
+
+    def client_ended(self, now: float) -> None:
+        """The client will say no more."""
+        self._ended = True
+        if self.launch is not WAITING:
+            self._requests.finish(now)
+
+    def from_server(self, chunk: bytes, now: float) -> None:
+        """Bytes from the server."""
+        self._answers.feed(chunk, now)
+
+    def server_ended(self) -> None:
+        """The server will say no more."""
+        self._answers.finish()
+
+    def answered(self, serial: int, body: bytes, now: float) -> None:
+        """An ANSWER of the gate. Raises ValueError if it is not one: then the connection is of no use."""
+        effect = body[0] if body else -1
+        if not 0 <= effect < len(EFFECTS):
+            raise ValueError(f"effect {effect}")
+        detail = loads(body[1:]) if len(body) > 1 else {}
+        if self.questions.is_hello(serial):
+            self.questions.greeted()
+            self._launch(effect, detail, now)
+            return
+        question = self.questions.answered(serial)
+        if question is not None:
+            self._decide(question.subject, effect, detail, now)
+
+    def tick(self, now: float) -> None:
+        """Decide what can wait no longer."""
+        if self.launch is WAITING and now >= self._since + self._terms.deadline:
+            self._launch(*self._doubt("", None, self._since, now), now)
+        for question in self.questions.overdue(now):
+            call = question.subject
+            tool = call.tool if isinstance(call, HeldCall) else None
+            effect, detail = self._doubt(f"{self._terms.uid}-{question.serial}", tool, question.asked, now)
+            self._decide(call, effect, detail, now)
+
+    def wake_at(self) -> float:
+        """When `tick` has something to do, at the earliest."""
+        launch = self._since + self._terms.deadline if self.launch is WAITING else NEVER
+        return min(launch, self.questions.wake_at())
+
+    @property
+    def held(self) -> int:
+        """Bytes of the client that wait for the gate."""
+        return self._requests.held + sum(map(len, self._early))
+
+    @property
+    def owes_server(self) -> bool:
+        """Is something of the client still on its way to the server?"""
+        return bool(self._requests.held) or self.launch is WAITING
+
+    @property
+    def owes_client(self) -> bool:
+        """Does an answer of the server still wait for the gate?"""
+        return self._answers.held > 0
+
+    def _decide(self, subject: object, effect: int, detail: dict[str, object], now: float) -> None:
+        if isinstance(subject, Listing):
+            self._answers.list_decided(subject, effect, detail)
+        elif isinstance(subject, HeldCall):
+            if effect == ALLOW:
+                self._requests.allow(subject, now)
+            else:
+                self._requests.deny(subject, effect, detail)
+
+    def _launch(self, effect: int, detail: dict[str, object], now: float) -> None:
+        """May the server run? Asked at the start and after each reconnect: what was allowed can be revoked."""
+        before = self.launch
+        if before is REFUSED:
+            return
+        if effect == ALLOW:
+            self.launch = STARTED
+        else:
+            self.launch = REFUSED
+            self._requests.refusal = (
+                f"Callgate does not let this server run: {detail.get('reason') or 'no reason was given'} "
+                f"(rule: {detail.get('rule') or 'none'}). `callgate servers` shows it, `callgate allow` lets it run."
+            )
+            self.out.complaints.append(self._requests.refusal)
+        if before is WAITING:
+            early, self._early = self._early, []
+            for chunk in early:
+                self._requests.feed(chunk, now)
+            if self._ended:
+                self._requests.finish(now)
+
+    def _doubt(self, uid: str, tool: str | None, asked: float, now: float) -> tuple[int, dict[str, object]]:
+        """What is done without the gate, kept for the log before it is done."""
+        terms = self._terms
+        effect = terms.on_doubt if terms.enforce else ALLOW
+        reason = f"the Callgate daemon did not answer within {terms.deadline:g} s; start it with `callgate up`"
+        entry: dict[str, object] = {"call": uid, "tool": tool, "effect": EFFECTS[effect], "reason": reason}
+        if not self._record(entry | {"ms": round((now - asked) * 1000, 1)}) and terms.enforce and effect == ALLOW:
+            effect, reason = DENY, reason + "; and that could not be recorded"
+        return effect, {"rule": DOUBT, "reason": reason}

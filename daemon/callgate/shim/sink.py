@@ -1,0 +1,47 @@
+"""A descriptor that is written to without ever blocking: what does not fit waits here."""
+
+from __future__ import annotations
+
+import posix
+
+
+class Sink:
+    """Owns nothing but the queue; the descriptor must be non-blocking."""
+
+    __slots__ = ("_queue", "broken", "fd", "size")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._queue: list[bytes | memoryview] = []
+        self.size = 0
+        """Bytes that wait."""
+        self.broken = False
+        """Nobody reads any more; everything is thrown away."""
+
+    def push(self, pieces: list[bytes]) -> None:
+        """Write `pieces` in order, as much of them as fits now."""
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self.broken:
+            return
+        self.size += len(data)
+        self._queue.append(data)
+        if len(self._queue) == 1:
+            self.flush()
+
+    def flush(self) -> None:
+        """Go on writing."""
+        queue = self._queue
+        try:
+            while queue:
+                written = posix.write(self.fd, queue[0])
+                self.size -= written
+                if written == len(queue[0]):
+                    del queue[0]
+                else:
+                    queue[0] = memoryview(queue[0])[written:]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.broken = True
+            self._queue = []
+            self.size = 0

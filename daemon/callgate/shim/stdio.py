@@ -1,0 +1,40 @@
+"""The stdio shim's entry: `--launcher AGENT --entry NAME -- COMMAND ARGUMENTS`.
+
+Leaves with the server's exit code, or dies of the signal that killed it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from callgate.shim import conf
+from callgate.shim.process import LaunchError
+from callgate.shim.session import Session, complain
+
+USAGE = 2
+"""Exit code when we were started wrongly, or cannot know our settings."""
+
+
+def main() -> int:
+    """Run the shim of this process's command line and return its exit code."""
+    try:
+        launcher, entry, argv = arguments(sys.argv[1:])
+        settings = conf.load(__file__.rsplit("/", 4)[0] + "/shim.conf")
+        session = Session(settings, launcher, entry, argv)
+    except (OSError, ValueError) as error:
+        complain(f"the shim cannot start: {error}; run `callgate up`")
+        return USAGE
+    try:
+        return session.run()
+    except LaunchError as error:
+        complain(str(error))
+        return error.code
+    finally:
+        session.restore()
+
+
+def arguments(args: list[str]) -> tuple[str, str, list[str]]:
+    """Launcher, entry and the server's command line. Raises ValueError."""
+    if len(args) < 6 or (args[0], args[2], args[4]) != ("--launcher", "--entry", "--"):
+        raise ValueError("expected --launcher AGENT --entry NAME -- COMMAND ...")
+    return args[1], args[3], args[5:]
