@@ -24,6 +24,7 @@ from callgate.wrap.plan import FilePlan, Left, Plan, Seen, Why, Wrapping, plan, 
 from callgate.wrap.record import Owned, Record, owned_in
 from callgate.wrap.report import Did, Item, Report
 from callgate.wrap.rewrite import PAUSE, TRIES, recover, rewrite
+from callgate.wrap.shadower import apply_shadows, plan_shadows
 from callgate.wrap.undo import still_there, undo_of
 from callgate.wrap.unwrap import Unwrapper
 
@@ -39,6 +40,7 @@ class Wrapper:
     def __init__(self, folders: Folders, settings: Settings, around: Surroundings) -> None:
         self.settings = settings
         self._folders = folders
+        self._around = around
         self._home = Path(around.home)
         self._journal = Journal(folders.journal)
 
@@ -52,11 +54,22 @@ class Wrapper:
         seen = {path: self._look(file) for path, file in files.items()}
         records, _ = self._journal.records()
         known = {(record.target, entry.at) for record, entry in owned_in(records)}
-        return plan(inventory.entries, seen, str(self._folders.launchers), known)
+        made = plan(inventory.entries, seen, str(self._folders.launchers), known)
+        owned = [entry for _, entry in owned_in(records)]
+        shadows, left = plan_shadows(
+            inventory, made.left, owned, self._around, self._look, str(self._folders.launchers)
+        )
+        return Plan(made.files, tuple(left), tuple(shadows))
 
     def preview(self, plan: Plan) -> Report:
         """What `wrap` would report if it met no trouble. Changes nothing."""
-        return Report((*(item for file in plan.files for item in report.wrapped(file)), *map(report.left, plan.left)))
+        return Report(
+            (
+                *(item for file in plan.files for item in report.wrapped(file)),
+                *report.shadowed(plan),
+                *map(report.left, plan.left),
+            )
+        )
 
     def install(self) -> str:
         """Bring the shim's copy, its settings and all launchers up to date; the shim's build id. Raises WrapError."""
@@ -70,12 +83,14 @@ class Wrapper:
         """
         items = [report.left(each) for each in plan.left]
         with self._alone():
-            if plan.files:
+            if plan.files or plan.shadows:
                 self._install()
             for file in plan.files:
                 wanted = [w.entry for w in file.wrappings if entries is None or w.entry in entries]
                 if wanted:
                     items += self._wrap_file(file, wanted)
+            shadows = [s for s in plan.shadows if entries is None or s.value is None or s.entry in entries]
+            items += apply_shadows(self._journal, shadows, self._look, self._launch)
         return Report(tuple(items))
 
     def unwrap(self, agent: str | None = None, entries: Iterable[Entry] = ()) -> Report:
@@ -110,8 +125,11 @@ class Wrapper:
         build = install_shim(self._folders)
         write_conf(self._folders, self.settings, build)
         for entry in self.owned():
-            refresh_launcher(self._folders, Path(entry.launcher), entry.file.agent, entry.name)
+            self._launch(entry)
         return build
+
+    def _launch(self, entry: Owned) -> None:
+        refresh_launcher(self._folders, Path(entry.launcher), entry.file.agent, entry.name)
 
     def _wrap_file(self, planned: FilePlan, entries: list[Entry]) -> list[Item]:
         problem = ""
@@ -143,11 +161,11 @@ class Wrapper:
             return items
         mine = tuple(self._owned(fresh, wrapping) for wrapping in fresh.wrappings)
         for each in mine:
-            refresh_launcher(self._folders, Path(each.launcher), each.file.agent, each.name)
+            self._launch(each)
         there = still_there(seen.data, record.entries) if record else set()
         launchers = {each.launcher for each in mine}
         kept = tuple(e for e in record.entries if e.launcher in there - launchers) if record else ()
-        rewrite(self._journal, record if kept else None, target, (seen.data, fresh.after), (*kept, *mine))
+        rewrite(self._journal, record if there else None, target, (seen.data, fresh.after), (*kept, *mine))
         return [*report.wrapped(fresh), *items]
 
     def _owned(self, plan: FilePlan, wrapping: Wrapping) -> Owned:

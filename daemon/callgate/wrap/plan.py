@@ -37,6 +37,8 @@ class Why(StrEnum):
     KIND = "kind"
     """It belongs to a plugin or the system, or has no command that could be wrapped."""
     VCS = "vcs"
+    SHADOWED = "shadowed"
+    """Its file is under version control; a wrapped copy in a file of the user's wins over it: all is well."""
     PLACE = "place"
     """Where the file lies, or whose it is, forbids to change it."""
     BUSY = "busy"
@@ -84,16 +86,35 @@ class FilePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadowing:
+    """A wrapped copy of a project's entry to make, renew, or take out, in a machine-side file (see wrap.shadows)."""
+
+    entry: Entry
+    file: ConfigFile
+    """The machine-side file."""
+    at: KeyPath
+    """Where the copy stands in it."""
+    launcher: str
+    argv: tuple[str, ...]
+    value: object = field(repr=False)
+    """The copy; None to take it out."""
+    again: bool = False
+    note: str = "a wrapped copy wins over the project's file, which is under version control"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What wrapping would do; carrying it out checks everything again."""
 
     files: tuple[FilePlan, ...] = ()
     left: tuple[Left, ...] = ()
+    shadows: tuple[Shadowing, ...] = ()
 
     @property
-    def wrappings(self) -> tuple[Wrapping, ...]:
-        """All entries to wrap."""
-        return tuple(each for file in self.files for each in file.wrappings)
+    def wrappings(self) -> tuple[Wrapping | Shadowing, ...]:
+        """All entries to wrap, in their own file or by a copy."""
+        copies = tuple(each for each in self.shadows if each.value is not None)
+        return tuple(each for file in self.files for each in file.wrappings) + copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +170,7 @@ def plan_file(
     except DocumentError as error:
         return None, [Left(entry, Why.UNREADABLE, f"the file does not parse: {error}") for entry in entries]
     for entry in entries:
-        raw = _raw(parsed, entry)
+        raw = raw_of(parsed, entry)
         if raw is None or raw.argv != entry.argv:
             left.append(Left(entry, Why.CHANGED, "the entry changed since it was found"))
             continue
@@ -183,7 +204,8 @@ def _leave(entry: Entry, launchers: str) -> tuple[Why, str] | None:
     return None
 
 
-def _raw(parsed: object, entry: Entry) -> RawEntry | None:
+def raw_of(parsed: object, entry: Entry) -> RawEntry | None:
+    """The entry as the document has it now; None if it is not there."""
     shape = SHAPES.get(entry.file.shape)
     found = shape.read(parsed).entries if shape else ()
     return next((raw for raw in found if raw.at == entry.at and raw.name == entry.name), None)

@@ -40,6 +40,10 @@ class Owned:
     time: int
     """Nanoseconds since the epoch."""
     project: str | None = None
+    follows: ConfigFile | None = None
+    """For a copy that we made: the project's file that it is a copy from."""
+    made: int = 0
+    """For a copy: how many mappings above it we made with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,8 @@ def to_plain(record: Record) -> dict[str, Any]:
 
 
 def _plain_owned(owned: Owned) -> dict[str, Any]:
-    file = owned.file
     return {
-        "file": [file.agent, file.scope, file.path, file.format, file.shape, file.project],
+        "file": _plain_file(owned.file),
         "name": owned.name,
         "at": owned.at,
         "launcher": owned.launcher,
@@ -117,7 +120,13 @@ def _plain_owned(owned: Owned) -> dict[str, Any]:
         ],
         "time": owned.time,
         "project": owned.project,
+        "follows": owned.follows and _plain_file(owned.follows),
+        "made": owned.made,
     }
+
+
+def _plain_file(file: ConfigFile) -> list[str | None]:
+    return [file.agent, file.scope, file.path, file.format, file.shape, file.project]
 
 
 def from_plain(plain: dict[str, Any]) -> Record:
@@ -136,9 +145,8 @@ def from_plain(plain: dict[str, Any]) -> Record:
 
 
 def _owned(plain: dict[str, Any]) -> Owned:
-    agent, scope, path, format, shape, project = plain["file"]
     return Owned(
-        ConfigFile(agent, Scope(scope), path, Format(format), shape, project),
+        _file(plain["file"]),
         plain["name"],
         tuple(plain["at"]),
         plain["launcher"],
@@ -149,4 +157,11 @@ def _owned(plain: dict[str, Any]) -> Owned:
         ),
         plain["time"],
         plain["project"],
+        plain["follows"] and _file(plain["follows"]),
+        plain["made"],
     )
+
+
+def _file(plain: list[Any]) -> ConfigFile:
+    agent, scope, path, format, shape, project = plain
+    return ConfigFile(agent, Scope(scope), path, Format(format), shape, project)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callgate.model.inventory import ConfigFile
-from callgate.wrap.plan import FilePlan, Left, digest
+from callgate.wrap.plan import FilePlan, Left, Plan, digest
 
 
 class Did(StrEnum):
@@ -60,6 +60,15 @@ def wrapped(plan: FilePlan) -> list[Item]:
     return [
         Item(w.entry.file.path, w.entry.agent, w.entry.name, Did.WRAPPED, w.note, "", before, after, w.launcher)
         for w in plan.wrappings
+    ]
+
+
+def shadowed(plan: Plan) -> list[Item]:
+    """The copies of a plan, carried out."""
+    return [
+        Item(each.file.path, each.entry.agent, each.entry.name, done, each.note, launcher=each.launcher)
+        for each in plan.shadows
+        for done in [Did.UNWRAPPED if each.value is None else Did.WRAPPED]
     ]
 
 

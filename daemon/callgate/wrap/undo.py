@@ -11,6 +11,7 @@ from callgate.model.errors import DocumentError
 from callgate.model.inventory import Drop, Edit, Format, KeyPath, Put, PutText
 from callgate.wrap.plan import Wrapping, is_launcher
 from callgate.wrap.record import Owned, Undo
+from callgate.wrap.shadows import dropped
 
 RESTORED = "the original text is back"
 KEPT_EDIT = "changed since it was wrapped: only the launcher was taken out"
@@ -60,7 +61,13 @@ def undo(
         if mine or (others and raw.argv and is_launcher(raw.argv[0], launchers)):
             found.setdefault(raw.at, (raw, mine))
     met = {mine.launcher for _, mine in found.values() if mine}
-    data, outcomes = _all(data, format, [_ways(parsed, raw, mine) for raw, mine in found.values()])
+    copies = sorted(
+        ((raw, mine) for raw, mine in found.values() if mine and mine.follows), key=lambda each: each[1].made
+    )
+    data, outcomes = _all(data, format, [_ways(parsed, *each) for each in found.values() if each not in copies])
+    for raw, mine in copies:  # the one that stands in mappings which we made goes last, and they go with it
+        data, outcome = _one(data, format, _ways(document.parse(data, format), raw, mine))
+        outcomes.append(outcome)
     return data, outcomes + [
         Undone(each.name, each.file.agent, GONE, True, each.launcher) for each in owned if each.launcher not in met
     ]
@@ -125,6 +132,8 @@ def _one(data: bytes, format: Format, wanted: _Ways) -> tuple[bytes, Undone]:
 def _exact(parsed: object, raw: RawEntry, mine: Owned) -> tuple[Edit, ...]:
     """The edits that bring the original text back; () if a value of ours does not stand any more."""
     edits: list[Edit] = []
+    if mine.follows and raw.at == mine.at:
+        return (dropped(parsed, mine)[0],) if _stands(parsed, raw.at, mine.undo[0].ours) else ()
     for item in mine.undo:
         at = (*raw.at, *item.at)
         if not _stands(parsed, at, item.ours):

@@ -22,6 +22,8 @@ class Home:
     path: Path
     folders: Folders
     files: list[ConfigFile]
+    project: str | None = None
+    """The folder that project files belong to."""
 
     @property
     def wrapper(self) -> Wrapper:
@@ -48,7 +50,8 @@ class Home:
                 found.append(
                     Entry(
                         file.agent, raw.name, file, raw.at, raw.transport, raw.argv, raw.url, raw.env_names, raw.cwd,
-                        raw.enabled, raw.unwrappable, raw.project,
+                        raw.enabled, raw.unwrappable,
+                        raw.project or (self.project if file.scope is Scope.PROJECT else None),
                     )
                 )  # fmt: skip
         return Inventory(entries=tuple(found), files=tuple(self.files))
