@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from callgate.system.paths import folders
 from contender import SERVER, Contender, Ready, environment
-from driver import Failed, Session
+from driver import Failed
 
 CALLGATE = Path(sys.executable).with_name("callgate")
 PATIENCE = 30
@@ -53,7 +53,7 @@ class _Opening:
 
     @contextmanager
     def __call__(self, scratch: Path) -> Iterator[Ready]:
-        """A running daemon with these settings (or none), that has met the server and allows it."""
+        """A running daemon with these settings (or none), with the server on its allowlist."""
         env = {**environment(scratch), "CALLGATE_HOME": str(scratch / "state")}
         config = scratch / ".claude.json"
         if not config.exists():
@@ -61,7 +61,7 @@ class _Opening:
             config.write_text(json.dumps({"mcpServers": {"bench": entry}}, indent=2))
             _settle(scratch, Form("observe", self.form.durability))
             with _daemon(env):
-                _allow(env, _wrapped(config), scratch)
+                _callgate(env, "allow", "bench")
             _settle(scratch, self.form)
         with _daemon(env) as pid:
             argv = _wrapped(config)
@@ -99,17 +99,6 @@ def _daemon(env: dict[str, str]) -> Iterator[int]:
         yield int(places.pid_file.read_text().split()[0])
     finally:
         _callgate(env, "down")
-
-
-def _allow(env: dict[str, str], argv: list[str], scratch: Path) -> None:
-    """Let the daemon meet the server once, then allow what it met."""
-    Session.start(argv, env, str(scratch)).close()
-    rows = json.loads(_callgate(env, "log", "--json"))
-    events = rows["events"] if isinstance(rows, dict) else rows
-    servers = {event["server"] for event in events if event.get("server")}
-    if len(servers) != 1:
-        raise Failed(f"the log names {len(servers)} servers after one session")
-    _callgate(env, "allow", servers.pop())
 
 
 def _kill(pid: int) -> None:
