@@ -15,7 +15,7 @@ from ground.compare import differences, normal
 from ground.everything import everything
 from ground.product import Product, processes_of
 from ground.stdio import Peer, Transcript
-from ground.toolbox import PATH, node_server, python_server
+from ground.toolbox import PATH, modern_server, node_server, python_server
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
@@ -47,6 +47,7 @@ CASES = [
     Case("git", lambda _: python_server("mcp-server-git"), scripts.git),
     Case("time-2025", lambda _: python_server("mcp-server-time"), lambda peer, _: scripts.time_with_handshake(peer)),
     Case("time-2026", lambda _: python_server("mcp-server-time"), lambda peer, _: scripts.time_stateless(peer)),
+    Case("sdk-2026", lambda _: modern_server(), lambda peer, _: scripts.modern(peer)),
 ]
 
 

@@ -192,3 +192,37 @@ def time_stateless(peer: Peer) -> None:
     peer.ask("tools/list", {"_meta": STATELESS | {"io.modelcontextprotocol/protocolVersion": "2031-01-01"}})
     peer.ask("subscriptions/listen", {"_meta": STATELESS, "notifications": {"toolsListChanged": True}})
     peer.ask("server/discover", {"_meta": STATELESS})
+
+
+def modern(peer: Peer) -> None:
+    """Our server on the SDK, on 2026-07-28: calls that stop for input and go on, progress, a stream of changes."""
+    peer.ask("server/discover", {"_meta": STATELESS})
+    peer.ask("tools/list", {"_meta": STATELESS})
+    able = {"elicitation": {"form": {}}, "sampling": {}, "roots": {}}
+    meta = STATELESS | {"io.modelcontextprotocol/clientCapabilities": able}
+    listen = peer.begin("subscriptions/listen", {"_meta": meta, "notifications": {"toolsListChanged": True}})
+    peer.wait_method("notifications/subscriptions/acknowledged")
+    for tool, answers in (
+        ("ship", {"action": "accept", "content": {"city": "Z\u00fcrich", "express": True}}),
+        ("ship", {"action": "decline"}),
+        ("ship", {"action": "accept", "content": {"town": 7}}),
+        ("recite", None),
+    ):
+        asked = call(peer, tool, meta, what="a book")["result"]
+        sampled, rooted = Client()({"method": "sampling/createMessage"}), Client()({"method": "roots/list"})
+        given = {
+            key: answers or (rooted if request["method"] == "roots/list" else sampled)["result"]
+            for key, request in asked["inputRequests"].items()
+        }
+        again = {"name": tool, "arguments": {"what": "a book"}, "inputResponses": given, "_meta": meta}
+        peer.ask("tools/call", again | {"requestState": asked["requestState"]})
+        peer.ask("tools/call", again | {"requestState": asked["requestState"][:-4] + "AAAA"})
+    call(peer, "ship", STATELESS | {"io.modelcontextprotocol/clientCapabilities": {}}, what="a book")
+    call(peer, "walk", meta | {"progressToken": 7}, steps=3)
+    call(peer, "grow", meta)
+    peer.wait_method("notifications/tools/list_changed")
+    peer.tell("notifications/cancelled", {"requestId": listen, "_meta": meta})
+    peer.ask("tools/list", {"_meta": meta})
+    call(peer, "added", meta)
+    peer.ask("resources/read", {"uri": "modern://note", "_meta": meta})
+    peer.ask("prompts/get", {"name": "ask", "arguments": {"topic": "gates"}, "_meta": meta})

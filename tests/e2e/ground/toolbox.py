@@ -38,3 +38,8 @@ def node_server(name: str) -> list[str]:
 def python_server(name: str) -> list[str]:
     """The command line of a PyPI server."""
     return [need(PYTHON / name)]
+
+
+def modern_server() -> list[str]:
+    """The command line of our own server on the official SDK."""
+    return [*python_server("python"), str(Path(__file__).with_name("modern_server.py"))]
