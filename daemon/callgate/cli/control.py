@@ -10,7 +10,7 @@ import typer
 
 from callgate import __version__
 from callgate.cli.show import AsJson, client, show_servers, show_skipped
-from callgate.cli.text import plural, say, show_json
+from callgate.cli.text import cell, console, say, show_json, table
 from callgate.model.call import Mode
 from callgate.model.errors import DaemonAwayError
 from callgate.service import background, offline
@@ -128,22 +128,26 @@ def _rule(server: str, tool: str | None, effect: str, as_json: bool) -> None:
     if as_json:
         show_json(done)
         return
-    what = f"tool {tool!r} of {done['identity']}" if tool else done["identity"]
+    server = ", ".join(done["entries"]) or server
+    what = f"{server} › {tool}" if tool else server
     colour = "green" if effect == "allow" else "red"
-    say(f"[{colour}]●[/] {{effect}} {{what}}", effect=effect, what=what)
+    say(
+        f"[{colour}]●[/] {{effect}} [bold]{{what}}[/]  [dim]{{identity}}[/]",
+        effect=effect,
+        what=what,
+        identity=done["short"],
+    )
     if not tool and effect == "allow" and done["floats"]:
         say("  [dim]every version of it: the entry names none[/]")
 
 
 def _agents(found: dict[str, Any]) -> None:
+    shown = table("agent", "version", "servers")
     for agent in found["agents"]:
         count = sum(server["agent"] == agent["id"] for server in found["servers"])
-        say(
-            "  [bold]{name}[/] {version}  {count}",
-            name=agent["name"],
-            version=agent["version"] or "",
-            count=plural(count, "server"),
-        )
+        shown.add_row(cell(agent["name"], "bold"), cell(agent["version"] or ""), cell(count or "none"))
+    if found["agents"]:
+        console.print(shown)
     if not found["agents"]:
         say("  no coding agent was found")
     say()

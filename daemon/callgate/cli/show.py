@@ -94,7 +94,7 @@ def servers(as_json: AsJson = False) -> None:
 
 def show_servers(found: list[dict[str, Any]]) -> None:
     """The table of servers, as `up`, `servers` and `discover` print it."""
-    shown = text.table("registry", "server", "agent", "identity", "state")
+    shown = text.table("registry", "server", "agent", "what it is", "gate")
     for server in found:
         state = cell(server["state"], text.STATES.get(server["state"], ""))
         if server["why"]:
@@ -102,9 +102,7 @@ def show_servers(found: list[dict[str, Any]]) -> None:
         if not server["enabled"]:
             state.append(" switched off in the agent", "dim")
         where = server["agent_name"] + ("" if server["scope"] == "user" else f" [{server['scope']}]")
-        shown.add_row(
-            mark(server["effect"]), cell(server["entry"], "bold"), cell(where), cell(server["identity"]), state
-        )
+        shown.add_row(mark(server["effect"]), cell(server["entry"], "bold"), cell(where), cell(server["short"]), state)
     text.console.print(shown)
 
 
@@ -173,7 +171,7 @@ def explain(ref: str, as_json: AsJson = False) -> None:
         show_json(found)
         return
     for server in found["servers"]:
-        text.console.print(mark(server["effect"]), cell(server["identity"], "bold"))
+        text.console.print(mark(server["effect"]), cell(server["identity"], "bold"), soft_wrap=True)
         say("  why       {reason}", reason=server["reason"])
         say("  rule      {rule}", rule=server["rule"])
         say("  identity  {evidence}", evidence=server["evidence"])

@@ -86,7 +86,8 @@ def event_row(row: Mapping[str, Any]) -> tuple[Text, ...]:
         what = f"{row.get('entry', '?')} › {row['tool']}"
     elif row.get("entry"):
         what = f"{what} {row['entry']}"
-    why = str(row.get("reason", "")) or _detail(row)
+    why = str(row.get("reason", "")) if effect != "allow" else ""
+    why = why or _detail(row)
     shown = mark(effect)
     if effect in ("deny", "ask") and row.get("mode") == "observe":
         shown = Text(f"○ would {effect}", style="yellow")
@@ -108,4 +109,6 @@ def _detail(row: Mapping[str, Any]) -> str:
     if row["kind"] == "tools.listed":
         denied = len(detail.get("denied", []))
         return f"{len(detail.get('tools', []))} tools, {denied} of them denied"
+    if row["kind"] == "call.asked":
+        return ""
     return ", ".join(f"{key} {value}" for key, value in detail.items() if isinstance(value, str | int) and value != "")

@@ -18,6 +18,11 @@ class ServerIdentity:
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}" + (f"@{self.version}" if self.version else "")
 
+    @property
+    def short(self) -> str:
+        """For people: the same, but of a digest only as much as tells two apart at a glance."""
+        return str(self) if self.kind != "exe" else f"exe:{self.name[: len('sha256:') + 8]}…"
+
     @classmethod
     def parse(cls, text: str) -> ServerIdentity:
         """Read what `str()` wrote. Raises ValueError, naming the text, if it is not an identity."""

@@ -39,15 +39,17 @@ class Allowlist:
         matching = self._of(found.server)
         if not matching:
             return Verdict(
-                Effect.DENY, "server.unapproved", f"{found.server} is not on the allowlist ({found.evidence})"
+                Effect.DENY, "server.unapproved", f"{found.server.short} is not on the allowlist ({found.evidence})"
             )
         worst = max(matching, key=lambda approval: approval.effect)
         if worst.effect is Effect.ALLOW:
-            return Verdict(Effect.ALLOW, f"server.approved:{worst.name}", f"{found.server} is approved as {worst.name}")
+            return Verdict(
+                Effect.ALLOW, f"server.approved:{worst.name}", f"{found.server.short} is approved as {worst.name}"
+            )
         return Verdict(
             worst.effect,
             f"server.{worst.effect.word}:{worst.name}",
-            f"{found.server}: {_said(worst.effect, worst.name)}",
+            f"{found.server.short} {_said(worst.effect, worst.name)}",
         )
 
     def tool(self, found: Identified, tool: str) -> Verdict:
@@ -58,15 +60,13 @@ class Allowlist:
         worst = max(self._of(found.server), key=lambda approval: approval.tool_effect(tool))
         effect = worst.tool_effect(tool)
         if effect is Effect.ALLOW:
-            return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {found.server} is approved")
-        return Verdict(
-            effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} of {found.server}: {_said(effect, worst.name)}"
-        )
+            return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {worst.name} is approved")
+        return Verdict(effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} {_said(effect, worst.name)}")
 
     def _of(self, identity: ServerIdentity) -> Sequence[Approval]:
         return [approval for approval in self.approvals if any(known.covers(identity) for known in approval.identities)]
 
 
 def _said(effect: Effect, name: str) -> str:
-    what = "needs an approval first" if effect is Effect.ASK else "is denied"
-    return f"it {what} (registry entry {name})"
+    what = "is held for an approval" if effect is Effect.ASK else "is denied"
+    return f"{what} by the registry entry {name}"

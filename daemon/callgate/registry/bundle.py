@@ -32,11 +32,13 @@ def rules(document: object, source: str) -> Allowlist:
     return Allowlist(tuple(_approval(entry, where) for where, entry in _entries(document, source)))
 
 
-def with_effect(document: object, source: str, identity: ServerIdentity, tool: str | None, effect: Effect) -> Document:
+def with_effect(
+    document: object, source: str, identity: ServerIdentity, tool: str | None, effect: Effect, name: str = ""
+) -> Document:
     """The document after `allow` or `deny` of a server (tool is None) or of one tool of it.
 
-    An entry for exactly this identity is changed, else one is added. Allowing one tool of a server that is not
-    approved yet approves that tool alone.
+    An entry for exactly this identity is changed, else one is added, called after `name` (the identity, if empty).
+    Allowing one tool of a server that is not approved yet approves that tool alone.
     """
     if not isinstance(document, Mapping):
         raise RegistryError(source, "is not a JSON object", "restore it, or delete it to start with an empty registry")
@@ -55,7 +57,7 @@ def with_effect(document: object, source: str, identity: ServerIdentity, tool: s
                     stated.setdefault("tools", {}).setdefault(ANY_TOOL, approval.effect.word)
                 stated.setdefault("tools", {})[tool] = effect.word
             return changed
-    changed["servers"] = [*changed.get("servers", []), _new(identity, tool, effect)]
+    changed["servers"] = [*changed.get("servers", []), _new(identity, tool, effect, name)]
     changed["metadata"] = {"count": len(changed["servers"])}
     return changed
 
@@ -91,10 +93,10 @@ def _approval(entry: object, where: str) -> Approval:
     return Approval(name, identities, effect, tools)
 
 
-def _new(identity: ServerIdentity, tool: str | None, effect: Effect) -> Document:
+def _new(identity: ServerIdentity, tool: str | None, effect: Effect, name: str) -> Document:
     server: Document = {
         "$schema": SCHEMA,
-        "name": "local/" + _slug(identity),
+        "name": "local/" + (_slug(name or identity.name) or identity.kind),
         "description": f"{identity}"[:100],
         "version": identity.version or "0.0.0",
     }
@@ -114,6 +116,6 @@ def _new(identity: ServerIdentity, tool: str | None, effect: Effect) -> Document
     return {"server": server, "_meta": {META: stated}}
 
 
-def _slug(identity: ServerIdentity) -> str:
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in identity.name)
-    return "-".join(part for part in kept.split("-") if part)[:80] or identity.kind
+def _slug(name: str) -> str:
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
+    return "-".join(part for part in kept.split("-") if part)[:80]

@@ -41,16 +41,19 @@ class LocalRegistry:
             log.error("registry: %s", error)
         return self.rules != before
 
-    def set(self, identity: ServerIdentity, tool: str | None, effect: Effect) -> None:
-        """Approve or deny a server, or one tool of it, in the file and at once. Raises RegistryError."""
-        document = bundle.with_effect(self._document(), str(self.path), identity, tool, effect)
+    def set(self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str = "") -> None:
+        """Approve or deny a server, or one tool of it, in the file and at once; a new entry is called after `name`.
+
+        Raises RegistryError, and then the rules in force are what they were.
+        """
+        document = bundle.with_effect(self._document(), str(self.path), identity, tool, effect, name)
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        self.rules = bundle.rules(document, str(self.path))
-        self.problem = None
+        rules = bundle.rules(document, str(self.path))
         try:
             replace_file(self.path, text.encode())
         except OSError as error:
             raise RegistryError(str(self.path), f"cannot be written ({error.strerror})", "check its folder") from error
+        self.rules, self.problem = rules, None
 
     def _document(self) -> object:
         try:

@@ -110,6 +110,7 @@ class Desktop:
             found.append(
                 {
                     "identity": str(identified.server),
+                    "short": identified.server.short,
                     "evidence": identified.evidence,
                     "entries": [f"{entry.agent}: {entry.name} ({entry.file.path})" for entry in entries],
                     **verdict,
@@ -134,7 +135,9 @@ class Desktop:
             names = ", ".join(map(str, identities))
             raise CallgateError(server, f"is the name of several servers ({names})", "name one of these identities")
         identity = identities[0]
-        self._daemon.registry.set(identity, tool, wanted)
+        entries = sorted({entry.name for _, found in matching for entry in found})
+        name = entries[0] if len(entries) == 1 and identity.kind == "exe" else ""
+        self._daemon.registry.set(identity, tool, wanted, name)
         detail = {"identity": str(identity), "by": "user", "asked": server}
         event = Event(
             "registry.changed",
@@ -145,10 +148,10 @@ class Desktop:
             detail=detail,
         )
         self._daemon.record([event])
-        entries = sorted({entry.name for _, found in matching for entry in found})
         floats = identity.version is None and identity.kind in ("npm", "pypi", "oci")
         return {
             "identity": str(identity),
+            "short": identity.short,
             "tool": tool,
             "effect": wanted.word,
             "entries": entries,

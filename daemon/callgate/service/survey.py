@@ -27,12 +27,10 @@ class Survey:
         if agent is not None:
             root, start, name, evidence = agent.pid, agent.start, agent.id, agent.evidence
         else:
-            root, start, name = peer.pid, processes.start_time(peer.pid), hello.launcher or None
-            evidence = (
-                f"only the launcher says so: no agent among the ancestors of pid {peer.pid}" if name else "unknown"
-            )
+            root, start, name = peer.pid, processes.start_time(peer.pid), hello.launcher
+            evidence = f"no agent among the ancestors of pid {peer.pid}" + (", its launcher says so" if name else "")
         session = f"{processes.boot_id()[:8]}-{root}-{start:.2f}"
-        caller = Caller(peer.uid, peer.pid, name, evidence, session)
+        caller = Caller(peer.uid, peer.pid, name or None, evidence, session)
         return Session(hello.uid, caller, found, hello.entry or posixpath.basename(hello.argv[0]))
 
     def birth(self, pid: int) -> float:

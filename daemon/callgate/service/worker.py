@@ -284,6 +284,7 @@ def describe(worker: Worker, verdict: Callable[[Identified], Json]) -> Json:
                 "url": redact_url(entry.url, worker.key) if entry.url else None,
                 "enabled": entry.enabled,
                 "identity": str(identified.server),
+                "short": identified.server.short,
                 "evidence": identified.evidence,
                 "state": state,
                 "why": why,

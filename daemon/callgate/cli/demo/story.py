@@ -94,7 +94,7 @@ class Story:
             os.kill(pid, signal.SIGKILL)
             say("  [bold]kill -9 {pid}[/]   [dim](the daemon)[/]", pid=pid)
             self._call(agent, False, "list_notes")
-            self._run("up")
+            self._run("up", lines=1)
             self._until_back(agent)
 
     def _until_back(self, agent: StandIn) -> None:
@@ -114,12 +114,12 @@ class Story:
         said = ", ".join(f"{name}={value}" for name, value in arguments.items())
         say(f"  {mark} {{tool}}({{said}}) → {{text}}", tool=tool, said=said, text=text)
 
-    def _run(self, *words: str) -> None:
+    def _run(self, *words: str, lines: int | None = None) -> None:
         say("[bold cyan]$ callgate {words}[/]", words=" ".join(words))
         command = [sys.executable, "-I", "-c", "from callgate.cli import main; main()", *words]
         env = self._env | ({"FORCE_COLOR": "1"} if sys.stdout.isatty() else {})
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-        sys.stdout.write("".join(f"  {line}\n" if line else "\n" for line in done.stdout.splitlines()))
+        sys.stdout.write("".join(f"  {line}\n" if line else "\n" for line in done.stdout.splitlines()[:lines]))
         sys.stdout.flush()
         if done.returncode:
             raise CallgateError(f"callgate {words[0]}", clean(done.stderr.strip()) or "failed", "run `callgate doctor`")
