@@ -12,7 +12,8 @@ PACKAGE = ROOT / "daemon" / "callgate"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LINES_MAX = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc", "manager", "handler", "base", "core", "lib"}
-MAY_PRINT = {"cli/main.py", "cli/shim.py", "service/__main__.py", "agents/page.py"}
+MAY_PRINT = {"cli/main.py", "cli/shim.py", "cli/demo/servers/notes.py", "service/__main__.py", "agents/page.py"}
+MAY_NAME_VENDORS = {"cli/demo/home.py"}  # sample configs are what it is for
 VENDORS = re.compile(
     r"\b(claude|cursor|codex|copilot|gemini|windsurf|antigravity|cline|opencode|kilo|goose|qwen|kiro|junie|auggie)\b",
     re.I,
@@ -53,7 +54,11 @@ def test_only_the_command_line_prints(path: Path) -> None:
     assert "print" not in calls
 
 
-@pytest.mark.parametrize("path", [file for file in FILES if not name(file).startswith("agents/")], ids=name)
+@pytest.mark.parametrize(
+    "path",
+    [file for file in FILES if not name(file).startswith("agents/") and name(file) not in MAY_NAME_VENDORS],
+    ids=name,
+)
 def test_vendors_are_named_only_by_their_own_files(path: Path) -> None:
     found = VENDORS.findall(code_without_docs(path))
     assert not found
