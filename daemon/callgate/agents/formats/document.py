@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from callgate.agents.formats import json_text, toml_text
+from callgate.agents.formats import json_text, toml_text, yaml_text
 from callgate.agents.formats.span import Span, fault, line_start, missing
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import Drop, Edit, Format, KeyPath, Put, PutText
@@ -27,7 +27,8 @@ class _Language:
 
 _JSON = _Language(json_text.read, json_text.find, json_text.change, json_text.value_of)
 _TOML = _Language(toml_text.read, toml_text.find, toml_text.change, toml_text.value_of)
-_LANGUAGES = {Format.JSON: _JSON, Format.JSONC: _JSON, Format.TOML: _TOML}
+_YAML = _Language(yaml_text.read, yaml_text.find, yaml_text.change, yaml_text.value_of)
+_LANGUAGES = {Format.JSON: _JSON, Format.JSONC: _JSON, Format.TOML: _TOML, Format.YAML: _YAML}
 
 
 def parse(data: bytes, format: Format) -> object:
