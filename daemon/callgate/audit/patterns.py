@@ -48,7 +48,10 @@ TOKENS = (
     _kind("sendgrid-key", "SG.", rb"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}"),
     _kind("jwt", "eyJ", rb"eyJ[A-Za-z0-9_-]{17,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", alone=b"_-"),
     _kind(
-        "private-key", "-----BEGIN ", rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----[A-Za-z0-9+/=\s:,.\\-]*"
+        "private-key",
+        "-----BEGIN ",
+        rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----(?:[A-Za-z0-9+/=\s:,.\\]|-(?!-))*"
+        rb"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----)?",
     ),
     _kind("private-key", "AGE-SECRET-KEY-1", rb"AGE-SECRET-KEY-1[A-Z0-9]{50,}"),
 )
@@ -84,6 +87,8 @@ _HARMLESS = re.compile(
     rb"|\$[A-Za-z0-9_.:]*|[=:*.]+"
 )
 """What stands after such a name without being a secret: types in source code, and references to a variable."""
+MARK = re.compile(rb"\[redacted:[a-z-]{1,32}:[0-9a-f]{6}\]")
+"""What was redacted before is left as it is."""
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _MAIL_NAME = _WORD + b"._%+-"
 _MAIL_HOST = re.compile(rb"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}(?![A-Za-z0-9])")
@@ -120,15 +125,33 @@ def spans(raw: bytes) -> list[Span]:
             found += _assigned(stem, raw, low)
     if b"@" in raw:
         found += _of_kind(_URL, raw, raw)
-        found += _mails(raw)
+    found = _apart(found)
+    return _apart(found + _personal(_blanked(raw, found)))
+
+
+def _personal(raw: bytes) -> list[Span]:
+    found = list(_mails(raw)) if b"@" in raw else []
     if _may_hold_card(raw):
         found += ((match.start(), match.end(), "card") for match in _CARD.finditer(raw) if is_card(match.group()))
+    return found
+
+
+def _apart(found: list[Span]) -> list[Span]:
+    """The spans in order, without those that begin within another one."""
     found.sort(key=lambda span: (span[0], -span[1]))
     kept: list[Span] = []
     for span in found:
         if not kept or span[0] >= kept[-1][1]:
             kept.append(span)
     return kept
+
+
+def _blanked(raw: bytes, found: list[Span]) -> bytes:
+    """`raw` with blanks where something was found already: a token before an @ is no one's mail address."""
+    rest = bytearray(raw)
+    for start, stop, _ in found:
+        rest[start:stop] = b" " * (stop - start)
+    return bytes(rest)
 
 
 def named(name: str) -> str:
@@ -191,6 +214,8 @@ def _assigned(stem: bytes, raw: bytes, low: bytes) -> Iterator[Span]:
         name = before[len(before.rstrip(_WORD + b"_-")) :] + match["name"]
         kind = named(name.decode())
         if not kind or (match["sep"].isspace() and not name.startswith(b"-")):
+            continue
+        if MARK.match(raw, max(0, match.end("name") - len(name) - len(b"[redacted:"))):
             continue
         start, stop = match.span(match.lastindex or 0)
         if not _HARMLESS.fullmatch(raw, start, stop):

@@ -42,7 +42,7 @@ class _Redaction:
         if isinstance(value, (list, tuple)):
             return [self.value(item, depth - 1, secret) for item in value[: self._room // 4 + 1]]
         if type(value) is str:
-            return self._mark(secret, value.encode("utf-8", "surrogatepass")) if secret and value else self._text(value)
+            return self._secret(secret, value) if secret else self._text(value)
         return self._number(value, secret)
 
     def _map(self, value: dict[str, object], depth: int, secret: str) -> dict[str, object]:
@@ -77,6 +77,10 @@ class _Redaction:
         parts.append(raw[end:])
         plain = b"".join(parts).decode("utf-8", "replace") if end else text[: limit + OVERLAP]
         return plain[:-OVERLAP] + "[cut]" if cut else plain
+
+    def _secret(self, kind: str, text: str) -> str:
+        raw = text.encode("utf-8", "surrogatepass")
+        return text if not raw or patterns.MARK.fullmatch(raw) else self._mark(kind, raw)
 
     def _mark(self, kind: str, secret: bytes) -> str:
         self.count += 1
