@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from callgate.agents import ALL
 from callgate.agents.adapter import Agent
+from callgate.agents.process import recognise
 from callgate.discovery.launch.read import behind_ours, read_launch
 from callgate.discovery.launch.target import Executable, Launched, Module, Package, Script, Url
 from callgate.discovery.launch.words import program
@@ -40,7 +42,7 @@ def agent_of(pid: int, agents: Sequence[Agent] = ALL) -> AgentProcess | None:
     found: AgentProcess | None = None
     for each in ancestry(pid):
         for agent in agents if found is None else [one for one in agents if one.id == found.id]:
-            if evidence := agent.is_process(each.exe, each.argv[:WORDS_MAX]):
+            if evidence := _is_agent(agent.executables, each.exe, each.argv[:WORDS_MAX]):
                 found = AgentProcess(agent.id, each.pid, each.start, f"pid {each.pid}: {evidence}")
                 break
     return found
@@ -199,6 +201,12 @@ def _own() -> Iterable[Process]:
 
 def _agent(each: Process, agents: Sequence[Agent]) -> tuple[str, str] | None:
     for agent in agents:
-        if evidence := agent.is_process(each.exe, each.argv[:WORDS_MAX]):
+        if evidence := _is_agent(agent.executables, each.exe, each.argv[:WORDS_MAX]):
             return agent.id, evidence
     return None
+
+
+@lru_cache(maxsize=16384)
+def _is_agent(executables: tuple[str, ...], exe: str, argv: tuple[str, ...]) -> str | None:
+    """Agent.is_process, remembered: the same few hundred processes are asked about again and again."""
+    return recognise(executables, exe, argv)

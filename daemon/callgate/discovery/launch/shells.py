@@ -71,7 +71,7 @@ def unwrap(argv: tuple[str, ...]) -> Inner | Launched | None:
 
 
 def _checked(argv: tuple[str, ...], inner: tuple[str, ...], caveats: tuple[str, ...]) -> Inner | Launched:
-    if not inner or not inner[0]:
+    if not inner or not inner[0] or inner[0].startswith("-"):
         return unknown(argv, f"{program(argv[0])} is given no command")
     return inner, caveats
 
