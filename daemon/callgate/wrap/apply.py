@@ -18,9 +18,9 @@ from callgate.system.files import locked
 from callgate.system.paths import Folders
 from callgate.wrap import report
 from callgate.wrap.journal import Journal
-from callgate.wrap.launcher import install_shim, refresh_launcher, write_conf
+from callgate.wrap.launcher import install_shim, refresh_launcher, shim_build, write_conf
 from callgate.wrap.look import in_use, look
-from callgate.wrap.plan import FilePlan, Left, Plan, Seen, Why, Wrapping, plan, plan_file
+from callgate.wrap.plan import FilePlan, Known, Left, Plan, Seen, Why, Wrapping, plan, plan_file
 from callgate.wrap.record import Owned, Record, owned_in
 from callgate.wrap.report import Did, Item, Report
 from callgate.wrap.rewrite import PAUSE, TRIES, recover, rewrite
@@ -53,8 +53,7 @@ class Wrapper:
         files = {entry.file.path: entry.file for entry in inventory.entries}
         seen = {path: self._look(file) for path, file in files.items()}
         records, _ = self._journal.records()
-        known = {(record.target, entry.at) for record, entry in owned_in(records)}
-        made = plan(inventory.entries, seen, str(self._folders.launchers), known)
+        made = plan(inventory.entries, seen, self._known(records))
         owned = [entry for _, entry in owned_in(records)]
         shadows, left = plan_shadows(
             inventory, made.left, owned, self._around, self._look, str(self._folders.launchers)
@@ -74,7 +73,8 @@ class Wrapper:
     def install(self) -> str:
         """Bring the shim's copy, its settings and all launchers up to date; the shim's build id. Raises WrapError."""
         with self._alone():
-            return self._install()
+            self._repaired()
+        return shim_build()
 
     def wrap(self, plan: Plan, entries: Collection[Entry] | None = None) -> Report:
         """Carry out a plan (of these entries only, if given). What changed since it was made is planned anew.
@@ -83,8 +83,7 @@ class Wrapper:
         """
         items = [report.left(each) for each in plan.left]
         with self._alone():
-            if plan.files or plan.shadows:
-                self._install()
+            items += self._repaired()
             for file in plan.files:
                 wanted = [w.entry for w in file.wrappings if entries is None or w.entry in entries]
                 if wanted:
@@ -121,15 +120,26 @@ class Wrapper:
     def _look(self, file: ConfigFile) -> Seen:
         return look(file, self._home, self.settings.scan.file_max)
 
-    def _install(self) -> str:
-        build = install_shim(self._folders)
-        write_conf(self._folders, self.settings, build)
-        for entry in self.owned():
-            self._launch(entry)
-        return build
+    def _known(self, records: list[Record]) -> Known:
+        owned = list(owned_in(records))
+        return Known(
+            str(self._folders.launchers),
+            frozenset(entry.launcher for _, entry in owned),
+            frozenset((record.target, entry.at) for record, entry in owned),
+        )
 
-    def _launch(self, entry: Owned) -> None:
-        refresh_launcher(self._folders, Path(entry.launcher), entry.file.agent, entry.name)
+    def _repaired(self) -> list[Item]:
+        """Bring all that agents start up to date; an item for each launcher that was not as we left it."""
+        write_conf(self._folders, self.settings, install_shim(self._folders))
+        why = "its launcher was missing or not ours any more, and is written anew"
+        return [
+            Item(each.file.path, each.file.agent, each.name, Did.REPAIRED, why, launcher=each.launcher)
+            for each in self.owned()
+            if self._launch(each)
+        ]
+
+    def _launch(self, entry: Owned) -> bool:
+        return refresh_launcher(self._folders, Path(entry.launcher), entry.file.agent, entry.name)
 
     def _wrap_file(self, planned: FilePlan, entries: list[Entry]) -> list[Item]:
         problem = ""
@@ -154,8 +164,7 @@ class Wrapper:
         record = self._journal.record(seen.target)
         if record is not None:
             record = recover(self._journal, record)
-        known = {entry.at for entry in record.entries} if record else set()
-        fresh, left = plan_file(entries, seen, str(self._folders.launchers), known)
+        fresh, left = plan_file(entries, seen, self._known(self._journal.records()[0]))
         items = [report.left(each) for each in left]
         if fresh is None:
             return items
@@ -170,7 +179,7 @@ class Wrapper:
 
     def _owned(self, plan: FilePlan, wrapping: Wrapping) -> Owned:
         entry = wrapping.entry
-        undo = undo_of(plan.before, plan.file.format, wrapping)
+        undo = () if wrapping.adopted else undo_of(plan.before, plan.file.format, wrapping)
         return Owned(
             entry.file, entry.name, entry.at, wrapping.launcher, wrapping.raw.argv, undo, time.time_ns(), entry.project
         )

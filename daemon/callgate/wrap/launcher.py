@@ -91,13 +91,16 @@ def write_launcher(folders: Folders, entry: Entry) -> Path:
     return path
 
 
-def refresh_launcher(folders: Folders, path: Path, agent: str, name: str) -> None:
-    """Make the launcher at `path` start the present shim by the present interpreter. Raises WrapError."""
+def refresh_launcher(folders: Folders, path: Path, agent: str, name: str) -> bool:
+    """Make the launcher at `path` start the present shim by the present interpreter; False if it did already.
+
+    Raises WrapError.
+    """
     python, run, conf = (os.fsencode(path) for path in (interpreter(), folders.shim / "run.py", folders.shim_conf))
     try:
         text = launcher_text(python, run, conf, agent, name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        _put(path, text, mode=0o700)
+        return _put(path, text, mode=0o700)
     except (OSError, ValueError) as error:
         raise WrapError(str(path), f"cannot be written ({error})", "check its folder's rights") from error
 
@@ -133,22 +136,20 @@ def _build(files: dict[str, bytes]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _put(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Make `path` hold `data` with these permissions; a file that does already is left alone. Compiles modules."""
+def _put(path: Path, data: bytes, mode: int = 0o600) -> bool:
+    """Make `path` hold `data` with these permissions; False if it did already. Compiles modules."""
     same = False
     try:
         found = path.lstat()
-        same = stat.S_ISREG(found.st_mode) and path.read_bytes() == data
+        same = stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == mode and path.read_bytes() == data
     except FileNotFoundError:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not same:
         replace_file(path, data, mode=mode)
-    else:
-        if not same:
-            replace_file(path, data, mode=mode)
-        if stat.S_IMODE(found.st_mode) != mode:
-            path.chmod(mode)
+        path.chmod(mode)
     if path.suffix == ".py" and not (same and Path(cache_from_source(str(path))).is_file()):
         _compile(path)
+    return not same
 
 
 def _compile(path: Path) -> None:

@@ -1,16 +1,19 @@
 """Pure: which entries are wrapped, with which edits, and why each other entry is left as it is.
 
-Ladder, first that applies: not ours to change (plugin, system, unknown shape) > not stdio > already behind our launcher
-> the file must not be written (version control, link, rights) > the file does not parse, or the entry changed since it
-was found > wrapped. Disabled entries are wrapped too: they are then covered from the moment in which someone enables
-them. Placeholders (`${env:X}`) move with their words, for the agent expands them before it starts us.
+Ladder, first that applies: already behind a launcher that the journal knows > not ours to change (plugin, system,
+unknown shape) > not stdio > the file must not be written (version control, link, rights) > the file does not parse, or
+the entry changed since it was found > wrapped.
+
+Whoever can write a config must not be able to look wrapped without being it: a launcher that the journal does not know
+is replaced, and a command that only names one of ours is wrapped. Disabled entries are wrapped too: they are then
+covered from the moment in which someone enables them. Placeholders (`${env:X}`) move with their words, for the agent
+expands them before it starts us.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from callgate.agents.formats import document
@@ -23,6 +26,10 @@ from callgate.wrap.script import launcher_path
 EXPANDED = frozenset("$%{}`")
 """Characters that some agent expands in a command: a launcher's own path must be free of them."""
 
+NESTED_MAX = 2
+"""Launchers of ours in one command line that we still put another one in front of, when another tool has put itself
+before them: without an end to it, the two would make the line longer for ever."""
+
 
 class Why(StrEnum):
     """Why an entry is left, for programs; the sentence beside it is for people."""
@@ -30,7 +37,7 @@ class Why(StrEnum):
     OURS = "ours"
     """It starts a launcher of ours already: all is well."""
     FOREIGN = "foreign"
-    """Another tool has wrapped our launcher: it is behind the gate, and wrapping it again would never end."""
+    """Another tool puts itself in front of our launcher again and again: one of the two has to stop."""
     SHARED = "shared"
     """Another agent reads the same entry of the same file, for which it is (or is not) wrapped."""
     HTTP = "http"
@@ -69,6 +76,8 @@ class Wrapping:
     edits: tuple[Edit, ...]
     again: bool = False
     """It was wrapped by us before, and someone has taken the launcher out again."""
+    adopted: bool = False
+    """It starts a launcher in our folder that the journal does not know (lost, or brought by a settings sync)."""
     note: str = ""
     """What else should be known of it, a sentence or empty."""
 
@@ -126,41 +135,41 @@ class Seen:
     obstacle: tuple[Why, str] | None = None
 
 
-def digest(data: bytes) -> str:
-    """Hex SHA-256: how reports and the journal name a state of a file."""
-    return hashlib.sha256(data).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we know of our own doings."""
+
+    folder: str
+    """Where our launchers are."""
+    launchers: frozenset[str] = frozenset()
+    """Those of the journal."""
+    places: frozenset[tuple[str, KeyPath]] = frozenset()
+    """(target, key path) of the entries that we wrapped before."""
 
 
-def plan(
-    entries: Iterable[Entry], seen: Mapping[str, Seen], launchers: str, known: Collection[tuple[str, KeyPath]]
-) -> Plan:
-    """The plan for these entries. `seen` holds what was found out of each file by its path, `launchers` is the folder
-    of our launchers, `known` holds (target, key path) of the entries that we wrapped before.
-    """
+def plan(entries: Iterable[Entry], seen: Mapping[str, Seen], known: Known) -> Plan:
+    """The plan for these entries. `seen` holds what was found out of each file, by its path."""
     left: list[Left] = []
     wanted: dict[str, list[Entry]] = {}
     taken: dict[tuple[str, KeyPath], Entry] = {}
     for entry in entries:
         look = seen.get(entry.file.path, Seen(entry.file.path, obstacle=(Why.CHANGED, "the file is gone")))
-        if reason := _leave(entry, launchers) or look.obstacle:
+        if reason := _leave(entry, known) or look.obstacle:
             left.append(Left(entry, *reason))
         elif (first := taken.setdefault((look.target, entry.at), entry)) is not entry:
             left.append(Left(entry, Why.SHARED, f"{first.agent} reads the same entry: see there"))
         else:
             wanted.setdefault(look.target, []).append(entry)
     files = []
-    for target, group in wanted.items():
-        again = {at for path, at in known if path == target}
-        made, not_made = plan_file(group, seen[group[0].file.path], launchers, again)
+    for group in wanted.values():
+        made, not_made = plan_file(group, seen[group[0].file.path], known)
         left += not_made
         if made is not None:
             files.append(made)
     return Plan(tuple(files), tuple(left))
 
 
-def plan_file(
-    entries: list[Entry], look: Seen, launchers: str, known: Collection[KeyPath]
-) -> tuple[FilePlan | None, list[Left]]:
+def plan_file(entries: list[Entry], look: Seen, known: Known) -> tuple[FilePlan | None, list[Left]]:
     """The plan for entries of one file, from its bytes alone (the entries only say which are meant)."""
     file = entries[0].file
     left: list[Left] = []
@@ -173,34 +182,42 @@ def plan_file(
         raw = raw_of(parsed, entry)
         if raw is None or raw.argv != entry.argv:
             left.append(Left(entry, Why.CHANGED, "the entry changed since it was found"))
-            continue
-        launcher = launcher_path(launchers, entry)
-        edits = SHAPES[entry.file.shape].wrap(raw, launcher)
-        if not edits:
+        elif wrapping := _wrapping(entry, raw, known, (look.target, entry.at) in known.places):
+            wrappings.append(wrapping)
+        else:
             left.append(Left(entry, Why.KIND, raw.unwrappable or "it has no command to wrap"))
-            continue
-        wrappings.append(Wrapping(entry, raw, launcher, edits, entry.at in known, gateway(raw.argv)))
     after, kept, failed = _edited(look.data, file, wrappings)
     return (FilePlan(file, look.target, look.data, after, kept) if kept else None), left + failed
 
 
-def is_launcher(word: str, launchers: str) -> bool:
-    """Is this word of a command line a launcher of ours?"""
-    return word.startswith(launchers + "/")
+def _wrapping(entry: Entry, raw: RawEntry, known: Known, again: bool) -> Wrapping | None:
+    adopted = is_launcher(raw.argv[0], known.folder) if raw.argv else False
+    if adopted:
+        words = raw.argv[2:] if raw.argv[1:2] == ("--",) else raw.argv[1:]
+        raw = replace(raw, argv=words)
+    launcher = launcher_path(known.folder, entry)
+    edits = SHAPES[entry.file.shape].wrap(raw, launcher) if raw.argv else ()
+    return Wrapping(entry, raw, launcher, edits, again, adopted, gateway(raw.argv)) if edits else None
 
 
-def _leave(entry: Entry, launchers: str) -> tuple[Why, str] | None:
+def is_launcher(word: str, folder: str) -> bool:
+    """Does this word of a command line name a file where our launchers are?"""
+    agent, slash, name = word.removeprefix(folder + "/").partition("/")
+    return word.startswith(folder + "/") and bool(slash) and "/" not in name and not {agent, name} & {"", ".", ".."}
+
+
+def _leave(entry: Entry, known: Known) -> tuple[Why, str] | None:
     """Why the entry is left, as far as it says so itself."""
-    if entry.argv and is_launcher(entry.argv[0], launchers):
+    if entry.argv and entry.argv[0] in known.launchers:
         return Why.OURS, "it is behind the gate already"
     if entry.unwrappable is not None:
         return Why.KIND, entry.unwrappable
     if entry.transport is not Transport.STDIO:
         return Why.HTTP, "a remote server: only local (stdio) servers are wrapped"
-    if any(is_launcher(word, launchers) for word in entry.argv[1:]):
-        return Why.FOREIGN, f"{entry.argv[0]} starts our launcher: the server is behind the gate"
-    if EXPANDED & set(launchers):
-        return Why.PLACE, f"agents would expand a character in our own folder's path {launchers}: set CALLGATE_HOME"
+    if sum(is_launcher(word, known.folder) for word in entry.argv) > NESTED_MAX:
+        return Why.FOREIGN, f"{entry.argv[0]} and Callgate keep wrapping each other: stop one of them"
+    if EXPANDED & set(known.folder):
+        return Why.PLACE, f"agents would expand a character in our own folder's path {known.folder}: set CALLGATE_HOME"
     return None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from callgate.model.inventory import ConfigFile, Format, KeyPath, Scope
-from callgate.wrap.plan import digest
 
 VERSION = 1
 """Of the JSON below; another one is not read."""
@@ -37,6 +37,7 @@ class Owned:
     argv: tuple[str, ...]
     """The original command line."""
     undo: tuple[Undo, ...]
+    """Empty for an entry that started a launcher already when we met it: nothing but that launcher is ours to undo."""
     time: int
     """Nanoseconds since the epoch."""
     project: str | None = None
@@ -72,6 +73,11 @@ class Record:
     pending: Pending | None = None
 
 
+def digest(data: bytes) -> str:
+    """Hex SHA-256: how reports and the journal name a state of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def owned_in(records: Iterable[Record]) -> Iterator[tuple[Record, Owned]]:
     """All entries that the records hold, those of a change under way included."""
     for record in records:
@@ -84,7 +90,8 @@ def begun(before: Record | None, target: str, data: bytes, after: bytes, entries
     """The record of a file that holds `data` and is about to hold `after` with these entries owned."""
     pending = Pending(digest(data), digest(after), entries)
     if before is None:
-        return Record(target, digest(data), digest(data), True, (), pending)
+        clean = all(entry.undo for entry in entries)
+        return Record(target, digest(data), digest(data), clean, (), pending)
     return replace(before, exact=before.exact and before.left == digest(data), pending=pending)
 
 

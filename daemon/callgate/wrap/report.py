@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callgate.model.inventory import ConfigFile
-from callgate.wrap.plan import FilePlan, Left, Plan, digest
+from callgate.wrap.plan import FilePlan, Left, Plan
+from callgate.wrap.record import digest
 
 
 class Did(StrEnum):
@@ -16,6 +17,8 @@ class Did(StrEnum):
     UNWRAPPED = "unwrapped"
     LEFT = "left"
     """Nothing was to be done, or it must not be done: the reason says which."""
+    REPAIRED = "repaired"
+    """Its launcher was not as we had left it (an upgrade, or someone changed or removed it)."""
     FAILED = "failed"
     """It should have been done; the file is as it was."""
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from callgate.model.errors import DocumentError, FileChangedError, FileRefusedError, WrapError
 from callgate.system.files import read_capped, replace_file
 from callgate.wrap.journal import Journal
-from callgate.wrap.plan import digest
-from callgate.wrap.record import Owned, Record, begun
+from callgate.wrap.record import Owned, Record, begun, digest
 from callgate.wrap.undo import still_there
 
 TRIES = 8

@@ -17,8 +17,8 @@ from callgate.model.inventory import ConfigFile, Entry, Inventory, Scope, Surrou
 from callgate.wrap import report
 from callgate.wrap.journal import Journal
 from callgate.wrap.look import in_use
-from callgate.wrap.plan import Left, Seen, Shadowing, Why, digest
-from callgate.wrap.record import Owned, Undo
+from callgate.wrap.plan import Left, Seen, Shadowing, Why
+from callgate.wrap.record import Owned, Undo, digest
 from callgate.wrap.report import Did, Item
 from callgate.wrap.rewrite import PAUSE, TRIES, recover, rewrite
 from callgate.wrap.shadows import Ground, shadow_edit, shadowings
@@ -56,7 +56,7 @@ def plan_shadows(
 
 
 def apply_shadows(
-    journal: Journal, wanted: Sequence[Shadowing], look: Look, launch: Callable[[Owned], None]
+    journal: Journal, wanted: Sequence[Shadowing], look: Look, launch: Callable[[Owned], object]
 ) -> list[Item]:
     """Make, renew and take out copies, file by file; trouble becomes items. `launch` writes the launcher of one."""
     items: list[Item] = []
@@ -85,7 +85,7 @@ def apply_shadows(
     return items
 
 
-def _now(journal: Journal, seen: Seen, group: list[Shadowing], launch: Callable[[Owned], None]) -> list[Item]:
+def _now(journal: Journal, seen: Seen, group: list[Shadowing], launch: Callable[[Owned], object]) -> list[Item]:
     record = journal.record(seen.target)
     record = recover(journal, record) if record else None
     entries = {each.launcher: each for each in (record.entries if record else ())}

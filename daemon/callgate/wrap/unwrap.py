@@ -14,8 +14,8 @@ from callgate.system.files import replace_file
 from callgate.wrap import report
 from callgate.wrap.journal import Journal
 from callgate.wrap.look import in_use
-from callgate.wrap.plan import Seen, Why, digest, is_launcher
-from callgate.wrap.record import Owned, Record
+from callgate.wrap.plan import Seen, Why, is_launcher
+from callgate.wrap.record import Owned, Record, digest
 from callgate.wrap.report import Did, Item, Report
 from callgate.wrap.rewrite import PAUSE, TRIES, recover, rewrite
 from callgate.wrap.undo import RESTORED, Undone, undo
