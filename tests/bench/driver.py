@@ -202,14 +202,14 @@ class Session:
 
     def _call(self, pad: int, size: int, wait: int) -> Call:
         self._ident += 1
-        token = f"token-{self._ident:08d}"
+        label = f"call-{self._ident:08d}"
         text = filler(pad) if pad else PROSE[:20]
-        arguments = f'{{"token":"{token}","pad":"{text}","size":{size},"wait":{wait}}}'
+        arguments = f'{{"label":"{label}","pad":"{text}","size":{size},"wait":{wait}}}'
         message = (
             f'{{"jsonrpc":"2.0","id":{self._ident},"method":"tools/call",'
             f'"params":{{"name":"echo","arguments":{arguments}}}}}\n'
         )
-        return Call(self._ident, message.encode(), echo_text(token, text, size))
+        return Call(self._ident, message.encode(), echo_text(label, text, size))
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)

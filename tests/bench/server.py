@@ -1,6 +1,6 @@
 """The MCP server under test: answers a tools/call in some microseconds. Run it with `python -I -S -E server.py`.
 
-Arguments of its tool `echo`: `token` (comes back), `pad` (its checksum comes back), `size` (bytes of filler in the
+Arguments of its tool `echo`: `label` (comes back), `pad` (its checksum comes back), `size` (bytes of filler in the
 answer) and `wait` (milliseconds before the answer; other calls are answered meanwhile). `whoami` gives its pid.
 """
 
@@ -16,9 +16,9 @@ CHUNK = 65536
 """Bytes of one read: a pipe holds no more, and larger buffers cost page faults."""
 
 _ECHO = (
-    '{"name":"echo","description":"Give back the token.","inputSchema":{"type":"object","properties":{'
-    '"token":{"type":"string"},"pad":{"type":"string"},"size":{"type":"integer"},"wait":{"type":"integer"}},'
-    '"required":["token"]}}'
+    '{"name":"echo","description":"Give back the label.","inputSchema":{"type":"object","properties":{'
+    '"label":{"type":"string"},"pad":{"type":"string"},"size":{"type":"integer"},"wait":{"type":"integer"}},'
+    '"required":["label"]}}'
 )
 _WHOAMI = '{"name":"whoami","description":"Give the process id.","inputSchema":{"type":"object","properties":{}}}'
 _OTHERS = ",".join(
@@ -37,9 +37,9 @@ def filler(size: int) -> str:
     return _fillers[size]
 
 
-def echo_text(token: str, pad: str, size: int) -> str:
+def echo_text(label: str, pad: str, size: int) -> str:
     """What `echo` answers. The driver computes the same to compare."""
-    return f"{token} {crc32(pad.encode()):08x} {filler(size)}"
+    return f"{label} {crc32(pad.encode()):08x} {filler(size)}"
 
 
 def answer(ident: str, text: str) -> bytes:
@@ -72,7 +72,7 @@ def reply(line: bytes) -> tuple[int, bytes]:
         if params["name"] == "whoami":
             return 0, answer(ident, str(getpid()))
         given = params.get("arguments") or {}
-        text = echo_text(given["token"], given.get("pad", ""), given.get("size", 0))
+        text = echo_text(given["label"], given.get("pad", ""), given.get("size", 0))
         return given.get("wait", 0), answer(ident, text)
     result = {"tools/list": TOOLS, "ping": "{}"}.get(method)
     if method == "initialize":
