@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from ground.product import COMMAND, Product
+from ground.toolbox import recording_server
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -42,7 +43,7 @@ class Site:
         self.reached, self.answered = folder / "reached", folder / "answered"
         for file in (self.reached, self.answered):
             file.touch()
-        server = [*PYTHON, str(GROUND / "recording_server.py"), str(self.reached)]
+        server = recording_server(self.reached)
         self.config = product.home / ".claude.json"
         entry = {"type": "stdio", "command": server[0], "args": server[1:], "env": {}}
         self.config.write_text(json.dumps({"mcpServers": {"recorder": entry}}, indent=2))

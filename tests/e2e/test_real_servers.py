@@ -15,7 +15,7 @@ from ground.compare import differences, normal
 from ground.everything import everything
 from ground.product import Product, processes_of
 from ground.stdio import Peer, Transcript
-from ground.toolbox import PATH, modern_server, node_server, python_server
+from ground.toolbox import PATH, modern_server, node_server, python_server, recording_server
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
@@ -91,6 +91,19 @@ def test_a_server_answers_as_without_callgate_and_each_call_is_logged(
     through = converse(case, observed.shim, room, observed.state)
     assert differences(direct, through) == []
     assert sorted(row["tool"] for row in observed.calls()[before:]) == sorted(called_tools(through))
+
+
+@pytest.mark.parametrize("params", [None, {}, {"name": 7}, {"name": None}, ["name"]], ids=str)
+def test_a_call_that_names_no_tool_never_reaches_the_server(params: object, observed: Product, tmp_path: Path) -> None:
+    reached = tmp_path / "reached"
+    argv = [*observed.shim, *recording_server(reached)]
+    with Peer(argv, cwd=tmp_path, env=observed.env) as peer:
+        scripts.shake_hands(peer, "2025-11-25")
+        refused = peer.ask("tools/call", params)
+        scripts.call(peer, "proper")
+    assert refused["error"]["code"] == -32602
+    assert "Callgate" in refused["error"]["message"]
+    assert reached.read_text() == "proper\n"
 
 
 def called_tools(transcript: Transcript) -> list[str]:

@@ -84,8 +84,6 @@ def shake_hands(peer: Peer, version: str) -> Message:
 def mistakes(peer: Peer) -> None:
     """What clients get wrong: the server's error must come back as the server wrote it."""
     call(peer, "no-such-tool", x=1)
-    peer.ask("tools/call", {"name": 7})
-    peer.ask("tools/call")
     peer.ask("no/such/method", {"deep": [[[[{"a": None}]]]]})
     peer.ask("resources/read", {"uri": "nowhere://at/all"})
     peer.ask("prompts/get", {"name": "no-such-prompt"})

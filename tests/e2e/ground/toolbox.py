@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,8 @@ def python_server(name: str) -> list[str]:
 def modern_server() -> list[str]:
     """The command line of our own server on the official SDK."""
     return [*python_server("python"), str(Path(__file__).with_name("modern_server.py"))]
+
+
+def recording_server(reached: Path) -> list[str]:
+    """The command line of our own small server, which writes the names of the calls that it got into a file."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("recording_server.py")), str(reached)]
