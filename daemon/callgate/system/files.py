@@ -13,6 +13,9 @@ from pathlib import Path
 
 from callgate.model.errors import FileChangedError, FileRefusedError
 
+NAME_KEPT = 40
+"""Characters of a file's name that its temporary neighbour carries: a name has at most 255 bytes."""
+
 
 def read_capped(path: Path, limit: int) -> bytes:
     """The bytes of a regular file of at most `limit` bytes. Links are followed; a pipe or device never blocks us.
@@ -22,11 +25,13 @@ def read_capped(path: Path, limit: int) -> bytes:
         FileRefusedError: it is not a regular file, is larger than `limit`, or may not be read.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(errno.ENOENT, "no such file", str(path)) from None
     except OSError as error:
         raise FileRefusedError(str(path), f"cannot be opened ({error.strerror})") from error
+    except ValueError as error:  # a NUL byte, or half of a surrogate pair
+        raise FileRefusedError(ascii(str(path)), "is no path that a file can have") from error
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
@@ -51,21 +56,18 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, expected: 
     """Make `path` hold exactly `data`, or leave it as it was.
 
     A reader sees the old bytes or the new bytes, never a mix, even after a power cut: the new file is synced before
-    the rename and the folder after it. Permissions and owner of an existing file are kept; `mode` is for a new one
-    (default 0600). `path` itself is replaced: resolve links first where they are to be kept. With `expected`, the file
-    must still hold exactly these bytes when the new one is ready to take its place (that leaves a program that writes
-    the same file some microseconds to be overwritten in, instead of the milliseconds that a sync takes).
+    the rename and the folder after it. Permissions and owner of an existing regular file are kept; `mode` is for a new
+    one (default 0600). `path` itself is replaced: resolve links first where they are to be kept. With `expected`, the
+    file must still hold exactly these bytes when the new one is ready to take its place (that leaves a program that
+    writes the same file some microseconds to be overwritten in, instead of the milliseconds that a sync takes).
 
     Raises:
         FileChangedError: the file does not hold `expected` any more; nothing was changed.
         OSError: the old bytes stand and no temporary file is left, except when the last sync of the folder fails:
             then the new bytes stand but may not outlive a power cut.
     """
-    try:
-        before: os.stat_result | None = os.lstat(path)
-    except FileNotFoundError:
-        before = None
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".callgate", dir=path.parent)
+    before = _regular(path)
+    fd, name = tempfile.mkstemp(prefix=f".{path.name[:NAME_KEPT]}.", suffix=".callgate", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
@@ -85,6 +87,15 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, expected: 
             Path(name).unlink()
         raise
     sync_folder(path.parent)
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    """The regular file at this path; the rights of a link are 0777 and mean nothing."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _holds(path: Path, expected: bytes) -> bool:

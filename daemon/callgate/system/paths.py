@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,8 +79,10 @@ class Folders:
 
     @property
     def pid_file(self) -> Path:
-        """Locked by the running daemon; holds its pid."""
-        return self.runtime / "daemon.pid"
+        """Locked by the running daemon; holds its pid. It guards the data and lies with them: the runtime folder can
+        differ between two logins.
+        """
+        return self.data / "daemon.pid"
 
     @property
     def daemon_log(self) -> Path:
@@ -91,6 +94,8 @@ class Folders:
         for folder in (self.config, self.data, self.runtime, self.launchers, self.journal, self.spool):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if folder.is_symlink() and folder.lstat().st_uid != os.getuid():
+                    raise SettingsError(str(folder), "is someone else's link", "move it away")
                 found = folder.stat()
                 if hasattr(os, "getuid"):
                     if found.st_uid != os.getuid():
@@ -109,13 +114,37 @@ def folders(env: Mapping[str, str]) -> Folders:
     Raises SettingsError if neither CALLGATE_HOME nor a home directory can be found.
     """
     if root := env.get("CALLGATE_HOME"):
-        base = Path(root).expanduser()
-        if not base.is_absolute():
-            base = Path.cwd() / base
+        base = Path(root)
+        if base.parts[:1] == ("~",):
+            base = home_of(env).joinpath(*base.parts[1:])
+        base = Path.cwd() / base
         return _short(Folders(base / "config", base / "data", base / "run"))
-    home_of(env)  # a clear error now rather than a folder named "~" later
-    dirs = platformdirs.PlatformDirs("callgate", appauthor=False)
-    return _short(Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_runtime_path))
+    home = home_of(env)
+    if sys.platform != "linux":
+        dirs = platformdirs.PlatformDirs("callgate", appauthor=False)
+        return _short(Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_runtime_path))
+    config = _xdg(env, "XDG_CONFIG_HOME") or home / ".config"
+    data = _xdg(env, "XDG_DATA_HOME") or home / ".local/share"
+    return _short(Folders(config / "callgate", data / "callgate", _runtime(env, home) or data / "callgate/run"))
+
+
+def _xdg(env: Mapping[str, str], name: str) -> Path | None:
+    """A folder of the XDG Base Directory specification; relative ones are to be ignored."""
+    value = env.get(name, "")
+    return Path(value) if value.startswith("/") else None
+
+
+def _runtime(env: Mapping[str, str], home: Path) -> Path | None:
+    """The session's runtime folder, also for a process (cron, sudo, a GUI agent) whose environment does not name it.
+
+    None for a home that is not the account's: it would share the sockets of the account's own daemon.
+    """
+    if os.path.realpath(home) != os.path.realpath(_account_home() or "/"):
+        return None
+    for folder in (_xdg(env, "XDG_RUNTIME_DIR"), Path(f"/run/user/{os.getuid()}")):
+        if folder is not None and folder.is_dir() and os.access(folder, os.W_OK):
+            return folder / "callgate"
+    return None
 
 
 def _short(wanted: Folders) -> Folders:
@@ -133,13 +162,19 @@ def home_of(env: Mapping[str, str]) -> Path:
     """The user's home: HOME, else the account database's. Raises SettingsError if neither names a folder."""
     home = env.get("USERPROFILE" if sys.platform == "win32" else "HOME") or ""
     if not home:
-        try:
-            home = str(Path("~").expanduser())
-        except RuntimeError:
-            home = ""
+        home = _account_home()
     if not home or not Path(home).is_absolute():
         raise SettingsError("HOME", "is not set and the account has no home folder", "set HOME or CALLGATE_HOME")
     return Path(home)
+
+
+def _account_home() -> str:
+    if sys.platform == "win32":
+        return ""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
 
 
 def surroundings(env: Mapping[str, str], home: Path | None = None) -> Surroundings:
