@@ -73,6 +73,7 @@ def connect(path: Path, durability: Durability, witness: Witness) -> tuple[sqlit
             schema.migrate(connection)
             if not schema.is_ours(connection):
                 raise sqlite3.DatabaseError("its tables are not ours")
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             found = _look(connection, witness.read())
             return connection, witness, Found(found.last, findings + found.findings)
         except sqlite3.DatabaseError as error:
@@ -99,7 +100,7 @@ def mark(connection: sqlite3.Connection, name: str) -> Mark | None:
 
 def refused(path: Path, error: sqlite3.Error) -> AuditError:
     """What SQLite said, as an error of ours with the next step."""
-    step = _STEPS.get(_code(error), "`callgate verify` tells what is left")
+    step = _STEPS.get(_code(error), 'see docs/events.md, "A damaged log"')
     return AuditError(str(path), f"the audit log cannot be used ({error})", step)
 
 
