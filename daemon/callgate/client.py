@@ -104,10 +104,10 @@ class Client:
             response = connection.getresponse()
             answer: Answer = json.loads(response.read())
         except (FileNotFoundError, ConnectionError, TimeoutError) as error:
-            raise DaemonAwayError("callgate daemon", "is not running", "start it with `callgate up`") from error
+            raise DaemonAwayError("daemon", "is not running", "start it with `callgate up`") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise DaemonAwayError(
-                "callgate daemon", f"does not answer sensibly on {self._path} ({error})", "run `callgate doctor`"
+                "daemon", f"does not answer sensibly on {self._path} ({error})", "run `callgate doctor`"
             ) from error
         finally:
             connection.close()

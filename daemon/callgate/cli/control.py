@@ -151,7 +151,7 @@ def _agents(found: dict[str, Any]) -> None:
     if not found["agents"]:
         say("  no coding agent was found")
     say()
-    if found["servers"]:
+    if found["agents"] or found["servers"]:
         show_servers(found["servers"])
     show_skipped(found["skipped"])
 

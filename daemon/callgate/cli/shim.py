@@ -18,11 +18,11 @@ def run(argv: list[str]) -> int:
         print(USAGE)  # noqa: T201
         return 0
     if argv[:1] != ["--"] or len(argv) < 2:
-        problem = CallgateError("callgate shim", "names no server to start", USAGE)
+        problem = CallgateError("shim", "names no server to start", USAGE)
         problem.exit_code = 2
         raise problem
     from callgate.service.shim import shim_argv
 
-    command = shim_argv(os.environ, name or os.path.basename(argv[1]), argv[1:])  # noqa: PTH119 - pathlib costs 8 ms
+    command = shim_argv(os.environ, name, argv[1:])
     os.execv(command[0], command)  # noqa: S606 - becoming the shim is what this command is for
     return 0

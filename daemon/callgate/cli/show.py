@@ -67,7 +67,10 @@ def agents(as_json: AsJson = False) -> None:
     if as_json:
         show_json({"agents": found["agents"], "running": found["running"], "skipped": found["skipped"]})
         return
+    if not found["agents"]:
+        say("no coding agent was found")
     shown = text.table("agent", "version", "servers", "found by")
+    shown.show_header = bool(found["agents"])
     for agent in found["agents"]:
         count = sum(server["agent"] == agent["id"] for server in found["servers"])
         shown.add_row(
@@ -94,6 +97,9 @@ def servers(as_json: AsJson = False) -> None:
 
 def show_servers(found: list[dict[str, Any]]) -> None:
     """The table of servers, as `up`, `servers` and `discover` print it."""
+    if not found:
+        say("no MCP server was found")
+        return
     shown = text.table("registry", "server", "agent", "what it is", "gate")
     for server in found:
         state = cell(server["state"], text.STATES.get(server["state"], ""))

@@ -53,9 +53,9 @@ def ensure(where: Folders, env: Mapping[str, str], home: Path | None) -> bool:
             continue
         if client.running():  # another one won the race for the lock
             return True
-        raise CallgateError("callgate daemon", f"did not start: {_last_line(where)}", f"see {where.daemon_log}")
+        raise CallgateError("daemon", f"did not start: {_last_line(where)}", f"see {where.daemon_log}")
     child.kill()
-    raise CallgateError("callgate daemon", f"did not come up in {START_TIME:.0f} s", f"see {where.daemon_log}")
+    raise CallgateError("daemon", f"did not come up in {START_TIME:.0f} s", f"see {where.daemon_log}")
 
 
 def stop(where: Folders) -> bool:
@@ -68,7 +68,7 @@ def stop(where: Folders) -> bool:
     until = time.monotonic() + STOP_TIME
     while where.api_socket.exists() or where.gate_socket.exists():
         if time.monotonic() > until:
-            raise CallgateError("callgate daemon", f"did not end in {STOP_TIME:.0f} s", f"see {where.daemon_log}")
+            raise CallgateError("daemon", f"did not end in {STOP_TIME:.0f} s", f"see {where.daemon_log}")
         time.sleep(0.02)
     return True
 

@@ -70,9 +70,8 @@ class Daemon:
         def job() -> None:
             for event in events:
                 self.gate.record(event)
-            done.set_result(self.gate.commit())
 
-        self.listener.submit(job)
+        self.listener.submit(job, done.set_result)
         return done.result()
 
     def apply(self, settings: Settings) -> None:
@@ -152,16 +151,9 @@ class Daemon:
         before = time.time_ns() - days * DAY
         while True:
             removed: Future[int] = Future()
-            self.listener.submit(partial(self._cut, before, removed))
+            self.listener.submit(lambda: removed.set_result(self.gate.cut(before)))  # noqa: B023 - done in this round
             if not removed.result():
                 return
-
-    def _cut(self, before: int, removed: Future[int]) -> None:
-        try:
-            removed.set_result(self.audit.cut(before, time.time_ns()))
-        except AuditError as error:
-            log.error("old rows could not be removed: %s", error)
-            removed.set_result(0)
 
     def _end(self) -> None:
         self.worker.stop()
@@ -186,4 +178,4 @@ def become(home: Path | None) -> None:
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
             asyncio.run(Daemon(where, home).run())
     except BlockingIOError:
-        raise CallgateError("callgate daemon", "runs already", "`callgate status` shows it") from None
+        raise CallgateError("daemon", "runs already", "`callgate status` shows it") from None

@@ -10,7 +10,9 @@ from callgate.wrap.launcher import install_shim, interpreter, write_conf
 
 
 def shim_argv(env: Mapping[str, str], name: str, command: Sequence[str]) -> list[str]:
-    """What to execute so that `command` runs behind the gate under `name`. Sets up the shim's copy if there is none.
+    """What to execute so that `command` runs behind the gate under `name` (empty: one is found).
+
+    Sets up the shim's copy if there is none.
 
     Raises CallgateError if the settings are broken or the copy cannot be written.
     """

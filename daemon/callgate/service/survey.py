@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
 from callgate.agents import ALL
 from callgate.discovery.identify import Identifier
@@ -31,7 +32,7 @@ class Survey:
             evidence = f"no agent among the ancestors of pid {peer.pid}" + (", its launcher says so" if name else "")
         session = f"{processes.boot_id()[:8]}-{root}-{start:.2f}"
         caller = Caller(peer.uid, peer.pid, name or None, evidence, session)
-        return Session(hello.uid, caller, found, hello.entry or posixpath.basename(hello.argv[0]))
+        return Session(hello.uid, caller, found, hello.entry or label(hello.argv))
 
     def birth(self, pid: int) -> float:
         """When that process started, 0.0 if there is none."""
@@ -40,3 +41,9 @@ class Survey:
     def reap(self, pid: int, start: float) -> bool:
         """End the process group of a server whose shim is gone."""
         return processes.end_group(pid, start)
+
+
+def label(argv: Sequence[str]) -> str:
+    """What people call a server that no config names: the first word after the program that is no option."""
+    word = next((word for word in argv[1:] if word and not word.startswith("-")), argv[0])
+    return posixpath.basename(word.rstrip("/")) or argv[0]
