@@ -6,6 +6,7 @@ import fnmatch
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from callgate.agents.adapter import Agent, Place, expand
 from callgate.model.inventory import ConfigFile, Skipped, Surroundings
@@ -45,21 +46,22 @@ def spots(agent: Agent, around: Surroundings, project: str | None = None) -> Ite
 def _matching(pattern: str) -> tuple[list[str], bool]:
     """The paths that match, in order, and whether that is all of them."""
     found = [""]
-    looked = 0
+    left = NAMES_MAX
+    whole = True
     for part in pattern.split("/")[1:]:
         if not any(mark in part for mark in "*?["):
             found = [f"{folder}/{part}" for folder in found]
             continue
         deeper: list[str] = []
         for folder in found:
-            for name in _names(folder):
-                looked += 1
-                if looked > NAMES_MAX or len(deeper) >= MATCHES_MAX:
-                    return [path for path in deeper if os.path.lexists(path)], False
-                if fnmatch.fnmatchcase(name, part) and (not name.startswith(".") or part.startswith(".")):
-                    deeper.append(f"{folder}/{name}")
-        found = deeper
-    return sorted(path for path in found if os.path.lexists(path)), True
+            names = list(islice(_names(folder), left + 1))
+            whole = whole and len(names) <= left
+            left = max(0, left - len(names))
+            fits = (name for name in names if fnmatch.fnmatchcase(name, part))
+            deeper += (f"{folder}/{name}" for name in fits if not name.startswith(".") or part.startswith("."))
+        whole = whole and len(deeper) <= MATCHES_MAX
+        found = sorted(deeper)[:MATCHES_MAX]
+    return [path for path in found if os.path.lexists(path)], whole
 
 
 def _names(folder: str) -> Iterator[str]:

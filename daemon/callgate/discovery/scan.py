@@ -14,13 +14,17 @@ from callgate.discovery.reader import Reader
 from callgate.model.inventory import AgentFound, ConfigFile, Entry, Inventory, Scope, Skipped, Surroundings
 from callgate.settings import Scan
 
+WATCH_MAX = 4000
+"""Folders to watch; Linux allows 8,192 watches a user on small machines, and editors want some."""
+
 
 def scan(
     around: Surroundings, limits: Scan, projects: Iterable[str] | None = None, agents: Sequence[Agent] = ALL
 ) -> Inventory:
     """What the agents' files say. Never raises for what is in them; nothing is started and nothing is written.
 
-    Each file is read once; one that several agents read gives entries for each of them. Without `projects`, project
+    Each file is read once; one that several agents read gives entries for each of them. A project's file counts for
+    the agents that are installed, or, if none of its readers is, for the first of them. Without `projects`, project
     folders are looked for: in the agents' own lists, where agents run, and by a bounded walk below the home.
     """
     look = _Look(around, limits, agents)
@@ -28,9 +32,14 @@ def scan(
         look.take(agent, None)
     if projects is None:
         projects = look.projects()
+    here = {found.id for found in look.installed()}
     for project in dict.fromkeys(os.path.normpath(folder) for folder in projects):
         for agent in agents:
-            look.take(agent, project)
+            if agent.id in here:
+                look.take(agent, project)
+        for agent in agents:
+            if agent.id not in here:
+                look.take(agent, project, unread=True)
     return look.inventory()
 
 
@@ -46,27 +55,30 @@ class _Look:
         self._files: list[ConfigFile] = []
         self._skipped: list[Skipped] = []
         self._watch: set[str] = set()
+        self._paths: set[str] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._listed: list[str] = []
 
-    def take(self, agent: Agent, project: str | None) -> None:
-        """Read this agent's files: the person's and the system's, or those of a project."""
+    def take(self, agent: Agent, project: str | None, *, unread: bool = False) -> None:
+        """Read this agent's files: the person's and the system's, or a project's (only those `unread` so far)."""
         for spot in spots(agent, self._around, project):
             if isinstance(spot, Skipped):
                 self._skipped.append(spot)
                 continue
             key = (agent.id, spot.file.path, spot.file.shape)
-            if key not in self._seen:  # a home that is a project too names the same file twice
-                self._seen.add(key)
-                self._read(spot)
+            if key in self._seen or (unread and spot.file.path in self._paths):
+                continue  # a home that is a project too names the same file twice
+            self._seen.add(key)
+            self._read(spot)
 
     def _read(self, spot: Spot) -> None:
         folder = nearest_folder(spot.file.path)
         found = self._reader.entries(spot)
-        if folder is not None and (found is not None or spot.file.project is None):
+        if folder is not None and len(self._watch) < WATCH_MAX:
             self._watch.add(folder)
         if found is None:
             return
+        self._paths.add(spot.file.path)
         entries, skipped = found
         document = self._reader.document(spot.file.path, spot.file.format)
         if not isinstance(document, Skipped):
@@ -89,12 +101,16 @@ class _Look:
     def inventory(self) -> Inventory:
         """All of it, in the order in which agents and files were looked at."""
         return Inventory(
-            agents=tuple(found for agent in self._agents if (found := self._installed(agent))),
+            agents=self.installed(),
             entries=tuple(self._entries),
             files=tuple(self._files),
             watch=tuple(sorted(self._watch)),
             skipped=tuple(dict.fromkeys(self._skipped)),
         )
+
+    def installed(self) -> tuple[AgentFound, ...]:
+        """The agents of which there is evidence so far."""
+        return tuple(found for agent in self._agents if (found := self._installed(agent)))
 
     def _installed(self, agent: Agent) -> AgentFound | None:
         signs = [sign for sign in agent.signs(self._around) if os.path.lexists(sign)]
