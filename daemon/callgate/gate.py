@@ -15,7 +15,7 @@ from callgate.audit.payload import Kept, keep
 from callgate.audit.store import Writer
 from callgate.model.call import Call, Effect, Mode, Session, Verdict
 from callgate.model.errors import AuditError
-from callgate.model.event import Event, Row
+from callgate.model.event import Event
 from callgate.policy import ladder
 from callgate.policy.allowlist import Allowlist
 from callgate.settings import Settings
@@ -39,7 +39,12 @@ class Gate:
     unsettled: bool = False
     """Rows were committed since the log was last tidied up."""
     _lost: bool = False
-    """A row of this turn could not even be staged, and took those before it with it."""
+    """A row of this turn could not be written, and took those before it with it: the turn is void."""
+    _turn: int = 0
+    """Rows of this turn."""
+    _missing: int = 0
+    """Rows that could not be written since the log was last good."""
+    _missing_since: int = 0
 
     def launch(self, session: Session, argv: Sequence[str], detail: Mapping[str, object]) -> Verdict:
         """May this shim start its server? `argv` is the original command line."""
@@ -55,9 +60,8 @@ class Gate:
 
     def check(self, call: Call, *, retry: bool = False) -> Verdict:
         """May this call go on? With `retry`, a verdict that is in the log already is given again, not judged anew."""
-        if retry and (row := self._known(call.uid)):
-            known = Verdict(Effect.of(row.event.effect), row.event.rule, row.event.reason)
-            return ladder.applied(known, Mode(row.event.mode))
+        if retry and (known := self._known(call)):
+            return known
         verdict = ladder.judge_call(self.rules(), call.session.server, call.tool, self.settings.on_doubt)
         kept = None
         if call.arguments is not None:
@@ -89,13 +93,28 @@ class Gate:
         """Make all staged rows durable. False if that failed: then the verdicts given since are void, and `in_doubt`
         is what their callers get.
         """
-        lost, self._lost = self._lost, False
+        if not self._lost:
+            try:
+                self.audit.commit()
+                if self._turn and self._missing:
+                    log.warning("the audit log can be written again; %d rows are missing", self._missing)
+                    self._missing = 0
+            except AuditError as error:
+                self._lose(error)
+        good = not self._lost
+        self._lost, self._turn = False, 0
+        return good
+
+    def cut(self, before: int) -> int:
+        """Remove one slice of rows that are older than `before` (nanoseconds): how many, 0 when none are left."""
+        if not self.commit():
+            self._lost = True  # for those whose rows were in this turn
+            return 0
         try:
-            self.audit.commit()
+            return self.audit.cut(before, self.now())
         except AuditError as error:
-            log.error("the audit log cannot be written, calls are answered by on_doubt: %s", error)
-            return False
-        return not lost
+            log.error("old rows could not be removed: %s", error)
+            return 0
 
     def settle(self) -> None:
         """Tidy the log up in an idle moment, so that no call has to wait for it."""
@@ -109,20 +128,49 @@ class Gate:
         """The answer to a question that could not be judged or not be written down."""
         return ladder.applied(ladder.doubt(self.settings.on_doubt, why), self.settings.mode)
 
-    def _known(self, uid: str) -> Row | None:
+    def _known(self, call: Call) -> Verdict | None:
+        """What this very call was told before. The row must be one that the gate itself wrote for the same caller,
+        server and tool: a uid alone, or what a shim spooled by itself, proves nothing.
+        """
         try:
-            return self.audit.find_call(uid)
+            row = self.audit.find_call(call.uid)
+            if row is None or row.event.detail.get("spooled"):
+                return None
+            event, session = row.event, call.session
+            same = (event.session, event.server, event.tool) == (
+                session.caller.session,
+                str(session.server.server),
+                call.tool or "",
+            )
+            verdict = Verdict(Effect.of(event.effect), event.rule, event.reason)
+            return ladder.applied(verdict, Mode(event.mode)) if same else None
         except AuditError as error:
             log.error("the audit log cannot be read: %s", error)
-            return None
+        except ValueError:  # somebody has edited the row: `verify` will say so
+            log.error("the row of call %s makes no sense", call.uid)
+        return None
 
     def _stage(self, event: Event, kept: Kept | None = None) -> None:
+        self._turn += 1
+        if self._lost:  # its transaction is gone, and a row without those before it would say too much
+            self._missing += 1
+            return
         try:
+            if self._missing and self._turn == 1:
+                gap = {"rows": self._missing, "since": str(self._missing_since)}
+                self.audit.append(Event("log.gap", self.now(), detail=gap))
             self.audit.append(event, kept)
             self.unsettled = True
         except AuditError as error:
+            self._lose(error)
+
+    def _lose(self, error: AuditError) -> None:
+        """No row of this turn is in the log, nor will another one be."""
+        self._lost = True
+        if not self._missing:
+            self._missing_since = self.now()
             log.error("the audit log cannot be written, calls are answered by on_doubt: %s", error)
-            self._lost = True
+        self._missing += self._turn
 
     def _event(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -31,8 +30,10 @@ class Visit:
     session: Session | None = None
     waiting: bool = False
     """The HELLO is being looked into: further frames wait."""
+    shim_start: float = 0.0
     server_pid: int = 0
     server_start: float = 0.0
+    """0.0: that pid is not known to be a process group of the shim's own."""
     ended: bool = False
     """The shim said that its server has ended."""
     asked: int = 0
@@ -55,8 +56,13 @@ class Surveyor(Protocol):
     def birth(self, pid: int) -> float:
         """When that process started, 0.0 if there is none."""
 
-    def reap(self, pid: int, start: float) -> bool:
-        """End the process group of a server whose shim is gone. True if there was something to end."""
+    def birth_of_child(self, pid: int, parent: int) -> float:
+        """When that process, a child of `parent` that leads a group, started; 0.0 if it is anything else."""
+
+    def reap(self, parent: int, parent_start: float, pid: int, start: float) -> bool:
+        """End the process group of a server once its shim has ended; leave it alone if the shim lives on. May take
+        seconds. True if there was something to end.
+        """
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ class Desk:
     gate: Gate
     surveyor: Surveyor
     workers: Executor
+    undertaker: Executor
+    """For what may take seconds: nobody who says hello waits behind it."""
     later: Callable[[Callable[[], None]], None]
     """Runs a function on the listener's thread."""
     send: Callable[[Visit, Reply], None]
@@ -96,16 +104,15 @@ class Desk:
             return
         if self.sessions.get(session.uid) is visit:
             del self.sessions[session.uid]
-        if visit.ended or not visit.server_pid:
+        if visit.ended or not visit.server_start:
             return
-        pid, start = visit.server_pid, visit.server_start
-        shim = session.caller.pid
+        pid, start, shim, shim_start = visit.server_pid, visit.server_start, session.caller.pid, visit.shim_start
 
         def look() -> None:
-            if not self.surveyor.birth(shim) and self.surveyor.reap(pid, start):
+            if self.surveyor.reap(shim, shim_start, pid, start):
                 self.later(lambda: self.gate.note("server.ended", session, {"orphan": pid}, uid=session.uid))
 
-        self.workers.submit(look)
+        self.undertaker.submit(look)
 
     def _hello(self, visit: Visit, serial: int, hello: Hello) -> None:
         if visit.session is not None or visit.waiting:
@@ -115,19 +122,26 @@ class Desk:
         def look() -> None:
             try:
                 session = self.surveyor.meet(hello, visit.peer)
-                start = self.surveyor.birth(hello.server_pid) if hello.server_pid else 0.0
+                visit.shim_start = self.surveyor.birth(visit.peer.pid)
+                if hello.server_pid:
+                    visit.server_pid = hello.server_pid
+                    visit.server_start = self.surveyor.birth_of_child(hello.server_pid, visit.peer.pid)
             except Exception as error:  # a task edge: whatever went wrong, the shim gets an answer
                 log.exception("a shim could not be identified")
                 why = f"the server could not be identified ({error})"
                 self.later(lambda: self._unmet(visit, serial, why))
                 return
-            self.later(lambda: self._met(visit, serial, hello, session, start))
+            self.later(lambda: self._met(visit, serial, hello, session))
 
         self.workers.submit(look)
 
-    def _met(self, visit: Visit, serial: int, hello: Hello, session: Session, start: float) -> None:
+    def _met(self, visit: Visit, serial: int, hello: Hello, session: Session) -> None:
+        before = self.sessions.get(session.uid)
+        if before is not None and before.peer.pid != visit.peer.pid:
+            log.warning("pid %d claims to be the shim of pid %d", visit.peer.pid, before.peer.pid)
+            self._unmet(visit, serial, "another shim has this uid")
+            return
         visit.session, visit.waiting = session, False
-        visit.server_pid, visit.server_start = hello.server_pid, start
         self.sessions[session.uid] = visit
         detail = {"cwd": hello.cwd, "pid": session.caller.pid, "caller": session.caller.agent_evidence}
         if hello.build:
@@ -148,8 +162,14 @@ class Desk:
         return Reply(questions.answer(serial, self.gate.check(call, retry=retry)), self._doubt(serial))
 
     def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
-        names = self.gate.hide(_known(visit), questions.listing(body))
-        answer = questions.hidden(serial, names)
+        session, names = _known(visit), questions.listing(body)
+        try:
+            if len(names) > questions.TOOLS_MAX:
+                raise ValueError(f"{len(names):,} tools, more than {questions.TOOLS_MAX:,}")
+            answer = questions.hidden(serial, self.gate.hide(session, names))
+        except ValueError as error:  # a server's doing, not the shim's: its other calls go on
+            self.gate.note("tools.listed", session, {"count": len(names), "unread": str(error)}, uid=session.uid)
+            answer = questions.answer(serial, self.gate.in_doubt(f"the server lists {error}"))
         return Reply(answer, answer)
 
     def _note(self, visit: Visit, body: bytes) -> None:
@@ -169,13 +189,12 @@ class Desk:
 
     def _started(self, visit: Visit, said: Mapping[str, Any]) -> None:
         pid = said.get("pid")
-        if type(pid) is not int or pid <= 1:
+        if type(pid) is not int or not 1 < pid < 2**31:
             raise ProtocolError("shim", "starts a server without a pid")
-        visit.server_pid, visit.ended = pid, False
+        visit.server_pid, visit.server_start, visit.ended = pid, 0.0, False
 
         def look() -> None:
-            with contextlib.suppress(OSError):
-                visit.server_start = self.surveyor.birth(pid)
+            visit.server_start = self.surveyor.birth_of_child(pid, visit.peer.pid)
 
         self.workers.submit(look)
 

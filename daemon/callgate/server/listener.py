@@ -10,12 +10,13 @@ import logging
 import os
 import selectors
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 
 from callgate.gate import Gate
-from callgate.model.errors import ProtocolError
+from callgate.model.errors import CallgateError, ProtocolError
 from callgate.server.desk import Desk, Reply, Surveyor, Visit
 from callgate.settings import CONNECTIONS_MAX
 from callgate.shim import frames
@@ -49,26 +50,47 @@ class Listener:
     `run` is the body of its thread; `submit` and `stop` may be called from any thread.
     """
 
-    def __init__(self, listening: socket.socket, gate: Gate, surveyor: Surveyor, workers: Executor) -> None:
-        self.desk = Desk(gate, surveyor, workers, later=self.submit, send=self._send_late, refuse=self._end_later)
+    def __init__(
+        self, listening: socket.socket, gate: Gate, surveyor: Surveyor, workers: Executor, undertaker: Executor
+    ) -> None:
+        self.desk = Desk(
+            gate, surveyor, workers, undertaker, later=self.submit, send=self._send_late, refuse=self._end_later
+        )
         self._gate = gate
         self._listening = listening
         self._selector = selectors.DefaultSelector()
         self._connections: dict[int, Connection] = {}
         self._by_visit: dict[int, Connection] = {}
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[tuple[Callable[[], None], Callable[[bool], None]]] = deque()
+        self._after: list[Callable[[bool], None]] = []
         self._answers: list[tuple[Connection, Reply]] = []
         self._ending: list[Connection] = []
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._stopping = False
+        self._closed = False
+        self._door = threading.Lock()
+        self._full = False
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run `job` on the listener's thread in its next turn; its rows are committed at the end of that turn."""
-        self._jobs.append(job)
-        with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well
-            os.write(self._wake_write, b"\0")
+    def submit(self, job: Callable[[], None], after: Callable[[bool], None] = lambda durable: None) -> None:
+        """Run `job` on the listener's thread in its next turn, and `after` once that turn's rows are durable (True) or
+        lost (False). Raises CallgateError if the listener has stopped.
+        """
+        with self._door:
+            if self._closed:
+                raise CallgateError("callgate daemon", "is stopping", "`callgate up` starts it again")
+            self._jobs.append((job, after))
+            with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well
+                os.write(self._wake_write, b"\0")
+
+    def listen_on(self, listening: socket.socket) -> None:
+        """Accept connections from this socket from now on; the open ones stay. For a job."""
+        if self._listens():
+            self._selector.unregister(self._listening)
+        self._listening.close()
+        self._listening = listening
+        self._selector.register(listening, selectors.EVENT_READ)
 
     def stop(self) -> None:
         """Answer what was asked, commit, close all connections, and leave `run`."""
@@ -76,7 +98,8 @@ class Listener:
         def end() -> None:
             self._stopping = True
 
-        self.submit(end)
+        with contextlib.suppress(CallgateError):
+            self.submit(end)
 
     def run(self) -> None:
         """Serve until `stop`."""
@@ -84,18 +107,26 @@ class Listener:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         try:
             while not self._stopping:
-                ready = self._selector.select(IDLE if self._gate.unsettled else None)
+                ready = self._selector.select(IDLE if self._gate.unsettled or not self._listens() else None)
                 if ready:
                     self._turn(ready)
                 else:
                     self._gate.settle()
+                    self._accept_again()
         finally:
-            for connection in list(self._connections.values()):
-                self._end(connection)
-            self._selector.close()
-            self._listening.close()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            self._close()
+
+    def _close(self) -> None:
+        with self._door:
+            self._closed = True
+        self._run_jobs()
+        self._answer(self._gate.commit())
+        for connection in list(self._connections.values()):
+            self._end(connection)
+        self._selector.close()
+        self._listening.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def _turn(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         for key, events in ready:
@@ -108,11 +139,22 @@ class Listener:
                 connection: Connection = key.data
                 if events & selectors.EVENT_WRITE:
                     self._flush(connection)
-                if events & selectors.EVENT_READ:
+                if events & selectors.EVENT_READ and connection.socket.fileno() >= 0:
                     self._read(connection)
+        self._run_jobs()
+        self._answer(self._gate.commit())
+
+    def _run_jobs(self) -> None:
         while self._jobs:
-            self._jobs.popleft()()
-        durable = self._gate.commit()
+            job, after = self._jobs.popleft()
+            self._after.append(after)
+            try:
+                job()
+            except Exception:  # a task edge: one failed job must not take the gate of all others with it
+                log.exception("a job failed")
+
+    def _answer(self, durable: bool) -> None:
+        """Send what the turn's questions are to be told, now that their rows are durable or lost."""
         answers, self._answers = self._answers, []
         touched = {}
         for connection, reply in answers:
@@ -123,6 +165,9 @@ class Listener:
         for connection in self._ending:
             self._end(connection)
         self._ending.clear()
+        after, self._after = self._after, []
+        for tell in after:
+            tell(durable)
 
     def _accept(self) -> None:
         while True:
@@ -130,8 +175,9 @@ class Listener:
                 connected, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError as error:  # out of descriptors: the peer's shim acts by on_doubt
-                log.error("cannot accept a connection: %s", error)
+            except OSError as error:  # out of descriptors: the peer waits, and after its deadline acts by on_doubt
+                log.error("cannot accept connections for now: %s", error)
+                self._selector.unregister(self._listening)
                 return
             connected.setblocking(False)
             try:
@@ -139,14 +185,33 @@ class Listener:
             except OSError:
                 connected.close()
                 continue
-            if who.uid != os.getuid() or len(self._connections) >= CONNECTIONS_MAX:
-                log.warning("refused a connection of user %d, pid %d", who.uid, who.pid)
+            if who.uid != os.getuid() or not self._has_room():
+                if not self._full:
+                    log.warning("refused a connection of user %d, pid %d", who.uid, who.pid)
+                self._full = True
                 connected.close()
                 continue
+            self._full = False
             connection = Connection(connected, Visit(who))
             self._connections[connected.fileno()] = connection
             self._by_visit[id(connection.visit)] = connection
             self._selector.register(connected, selectors.EVENT_READ, connection)
+
+    def _has_room(self) -> bool:
+        """Is there room for a connection, if need be in place of the oldest one that has not even said hello?"""
+        if len(self._connections) >= CONNECTIONS_MAX:
+            silent = next((c for c in self._connections.values() if c.visit.session is None), None)
+            if silent is None:
+                return False
+            self._end(silent)
+        return True
+
+    def _listens(self) -> bool:
+        return self._listening in self._selector.get_map()
+
+    def _accept_again(self) -> None:
+        if not self._listens():
+            self._selector.register(self._listening, selectors.EVENT_READ)
 
     def _read(self, connection: Connection) -> None:
         try:
@@ -175,6 +240,9 @@ class Listener:
                     self._answers.append((connection, reply))
         except (ValueError, ProtocolError) as error:
             log.warning("pid %d: %s; its connection is closed", visit.peer.pid, error)
+            self._ending.append(connection)
+        except Exception:  # a task edge: whatever one peer has sent, the gate of all others must live on
+            log.exception("pid %d: a frame could not be handled; its connection is closed", visit.peer.pid)
             self._ending.append(connection)
 
     def _send_late(self, visit: Visit, reply: Reply) -> None:
@@ -221,3 +289,4 @@ class Listener:
         del self._by_visit[id(connection.visit)]
         connection.socket.close()
         self.desk.gone(connection.visit)
+        self._accept_again()

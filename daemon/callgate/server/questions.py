@@ -16,7 +16,7 @@ TEXT_MAX = 4096
 ARGV_MAX = 1024
 """Arguments kept of a command line."""
 TOOLS_MAX = 20_000
-"""Tools of one listing that are looked at; a longer listing is refused."""
+"""Tools of one listing that are looked at; a longer listing cannot be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
 
 
 def listing(body: bytes) -> list[str]:
-    """Read a LIST: the names of the tools in an answer to tools/list. Raises ProtocolError."""
+    """Read a LIST: the names of the tools in an answer to tools/list, however many. Raises ProtocolError."""
     flags = body[0] if body else 0
     said = _object(body[1:])
     if flags & frames.OVERSIZE_LIST:
@@ -101,9 +101,11 @@ def listing(body: bytes) -> list[str]:
     else:
         result = said.get("result")
         tools = result.get("tools") if isinstance(result, Mapping) else None
-        names = [tool.get("name") if isinstance(tool, Mapping) else None for tool in tools or []]
-    if not isinstance(names, list) or len(names) > TOOLS_MAX:
-        raise ProtocolError("tools/list", f"has no list of at most {TOOLS_MAX} tools")
+        if not isinstance(tools, list):
+            tools = []  # an error, or no answer to tools/list at all: it shows no tool
+        names = [tool.get("name") if isinstance(tool, Mapping) else None for tool in tools]
+    if not isinstance(names, list):
+        raise ProtocolError("shim", "sends a listing without names")
     return [name for name in names if isinstance(name, str)]
 
 
@@ -125,8 +127,11 @@ def answer(serial: int, verdict: Verdict) -> bytes:
 
 
 def hidden(serial: int, names: Sequence[str]) -> bytes:
-    """The ANSWER to a LIST."""
-    return frames.pack(frames.ANSWER, serial, b"\0" + json.dumps({"hide": list(names)}).encode())
+    """The ANSWER to a LIST. Raises ValueError if so many and so long names do not fit into a frame."""
+    said = json.dumps({"hide": list(names)}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    if len(said) >= frames.MAX_BODY:
+        raise ValueError("more names than an answer can carry")
+    return frames.pack(frames.ANSWER, serial, b"\0" + said)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -11,13 +11,12 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from callgate import __version__
 from callgate.audit.store import Reader, Writer
 from callgate.gate import Gate
-from callgate.model.errors import AuditError, CallgateError
+from callgate.model.errors import CallgateError
 from callgate.model.event import Event
 from callgate.registry.local import LocalRegistry
 from callgate.server import api
@@ -55,7 +54,10 @@ class Daemon:
         self.gate = Gate(self.audit, lambda: self.registry.rules, self.settings, time.time_ns, self.key)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")
         self.survey = Survey()
-        self.listener = Listener(sockets.listen(where.gate_socket), self.gate, self.survey, self.workers)
+        self.undertaker = ThreadPoolExecutor(1, thread_name_prefix="callgate-reap")
+        self.listener = Listener(
+            sockets.listen(where.gate_socket), self.gate, self.survey, self.workers, self.undertaker
+        )
         self.thread = threading.Thread(target=self.listener.run, name="callgate-gate")
         self.worker = Worker(where, surroundings(os.environ, home), self)
         self._stop: asyncio.Event | None = None
@@ -161,6 +163,7 @@ class Daemon:
         self.listener.stop()
         self.thread.join()
         self.workers.shutdown()
+        self.undertaker.shutdown(cancel_futures=True)
         self.audit.close()
         sockets.remove(self.folders.gate_socket)
         sockets.remove(self.folders.api_socket)

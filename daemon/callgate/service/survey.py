@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import time
 from collections.abc import Sequence
 
 from callgate.agents import ALL
@@ -13,6 +14,10 @@ from callgate.model.identity import Launch
 from callgate.server.questions import Hello
 from callgate.system import processes
 from callgate.system.sockets import Peer
+
+LAST_BREATH = 0.5
+"""Seconds that a process may take to end after the kernel has closed its sockets."""
+STEP = 0.01
 
 
 class Survey:
@@ -38,8 +43,22 @@ class Survey:
         """When that process started, 0.0 if there is none."""
         return processes.start_time(pid)
 
-    def reap(self, pid: int, start: float) -> bool:
-        """End the process group of a server whose shim is gone."""
+    def birth_of_child(self, pid: int, parent: int) -> float:
+        """When that process, a child of `parent` that leads a group, started; 0.0 if it is anything else."""
+        found = processes.process(pid)
+        if found is None or found.ppid != parent or not processes.leads_group(pid):
+            return 0.0
+        return found.start
+
+    def reap(self, parent: int, parent_start: float, pid: int, start: float) -> bool:
+        """End the process group of a server once its shim has ended; leave it alone if the shim lives on."""
+        if not start or not parent_start:
+            return False
+        until = time.monotonic() + LAST_BREATH
+        while processes.is_same(parent, parent_start):
+            if time.monotonic() > until:
+                return False
+            time.sleep(STEP)
         return processes.end_group(pid, start)
 
 

@@ -69,6 +69,12 @@ def is_same(pid: int, start: float) -> bool:
     return found is not None and found.start == start and not found.zombie
 
 
+def leads_group(pid: int) -> bool:
+    """Is this process the leader of a process group of its own?"""
+    found = _stat(pid)
+    return found is not None and found.group == pid
+
+
 def process(pid: int) -> Process | None:
     """The process with this pid, or None if there is none (any more)."""
     found = _stat(pid)
