@@ -30,7 +30,7 @@ BRIDGES: dict[tuple[str, str], Options] = {
 """Packages that connect standard input and output to an address."""
 
 _NPM_RUNNERS = words(
-    "@smithery/cli mcp-proxy concurrently nodemon npm-run-all npm-run-all2 npm npx pnpm yarn bun node deno-bin "
+    "@smithery/cli mcp-proxy concurrently nodemon npm-run-all npm-run-all2 npm npx pnpm yarn bun deno node deno-bin "
     "dotenv-cli dotenvx @dotenvx/dotenvx cross-env env-cmd tsx ts-node esno vite-node zx shx mcpo "
     "@modelcontextprotocol/inspector mcporter mcp-cli supergateway mcp-remote degit husky pm2"
 )
