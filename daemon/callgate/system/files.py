@@ -16,6 +16,9 @@ from callgate.model.errors import FileChangedError, FileRefusedError
 NAME_KEPT = 40
 """Characters of a file's name that its temporary neighbour carries: a name has at most 255 bytes."""
 
+SUFFIX = ".callgate"
+"""Of the temporary files beside the files that we replace."""
+
 
 def read_capped(path: Path, limit: int) -> bytes:
     """The bytes of a regular file of at most `limit` bytes. Links are followed; a pipe or device never blocks us.
@@ -67,7 +70,7 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, expected: 
             then the new bytes stand but may not outlive a power cut.
     """
     before = _regular(path)
-    fd, name = tempfile.mkstemp(prefix=f".{path.name[:NAME_KEPT]}.", suffix=".callgate", dir=path.parent)
+    fd, name = tempfile.mkstemp(prefix=f".{path.name[:NAME_KEPT]}.", suffix=SUFFIX, dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
@@ -96,6 +99,19 @@ def _regular(path: Path) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     return found if stat.S_ISREG(found.st_mode) else None
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what a process that was killed inside `replace_file` left in `folder`: of the file `name`, or of all.
+
+    Only for a caller that knows that nobody is replacing these files now. What cannot be removed stays.
+    """
+    start = f".{name[:NAME_KEPT]}." if name else "."
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        for item in found:
+            if item.name.startswith(start) and item.name.endswith(SUFFIX) and item.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    Path(item.path).unlink()
 
 
 def _holds(path: Path, expected: bytes) -> bool:

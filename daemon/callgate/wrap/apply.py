@@ -14,7 +14,7 @@ from pathlib import Path
 from callgate.model.errors import CallgateError, FileChangedError, WrapError
 from callgate.model.inventory import ConfigFile, Entry, Inventory, Surroundings
 from callgate.settings import Settings
-from callgate.system.files import locked
+from callgate.system.files import locked, remove_leftovers
 from callgate.system.paths import Folders
 from callgate.wrap import report
 from callgate.wrap.journal import Journal
@@ -112,6 +112,8 @@ class Wrapper:
                 if record.pending is not None:
                     items += self._recover(record)
             self._journal.sweep()
+            for folder in self._folders.launchers.glob("*/"):
+                remove_leftovers(folder)
         return Report(tuple(items))
 
     def _unwrapper(self) -> Unwrapper:

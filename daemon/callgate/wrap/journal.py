@@ -16,7 +16,7 @@ from pathlib import Path
 
 from callgate.model.errors import CallgateError, WrapError
 from callgate.model.inventory import Skipped
-from callgate.system.files import read_capped, replace_file, sync_folder
+from callgate.system.files import read_capped, remove_leftovers, replace_file, sync_folder
 from callgate.wrap.record import Owned, Record, from_plain, to_plain
 
 RECORD_MAX = 64 * 1024 * 1024
@@ -88,7 +88,8 @@ class Journal:
         sync_folder(self._folder)
 
     def sweep(self) -> None:
-        """Remove originals whose record is gone or was never made: secrets are not kept longer than needed."""
+        """Remove what a crash left: halves of files, and originals without a record, for they may hold secrets."""
+        remove_leftovers(self._folder)
         for path in self._folder.glob("*.original"):
             if not path.with_suffix(".json").exists():
                 path.unlink(missing_ok=True)

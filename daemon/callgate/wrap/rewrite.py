@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from callgate.model.errors import DocumentError, FileChangedError, FileRefusedError, WrapError
-from callgate.system.files import read_capped, replace_file
+from callgate.system.files import read_capped, remove_leftovers, replace_file
 from callgate.wrap.journal import Journal
 from callgate.wrap.record import Owned, Record, begun, digest
 from callgate.wrap.undo import still_there
@@ -61,6 +61,7 @@ def recover(journal: Journal, record: Record) -> Record | None:
     """
     if record.pending is None:
         return record
+    remove_leftovers(Path(record.target).parent, Path(record.target).name)
     try:
         data = read_capped(Path(record.target), SIZE_MAX)
     except FileNotFoundError:
