@@ -25,10 +25,13 @@ def look(file: ConfigFile, home: Path, limit: int) -> Seen:
         target = path.resolve(strict=True)
         found = target.stat()
         owner = home.stat().st_uid
+        inside = path.is_relative_to(home)
         home = home.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
         return Seen(file.path, obstacle=(Why.CHANGED, f"the file cannot be reached ({error})"))
-    reason = _obstacle(path, target, found, home, owner)
+    reason = _obstacle(target, found, home, owner)
+    if reason is None and (inside or path.is_symlink()) and not target.is_relative_to(home):
+        reason = (Why.PLACE, f"it is reached by a link that leads out of the home, to {target}")
     if reason is None and (under := under_version_control(target, file.scope, home)):
         reason = (Why.VCS, f"the file {under}")
     try:
@@ -50,13 +53,11 @@ def in_use(target: Path) -> str | None:
     return None
 
 
-def _obstacle(path: Path, target: Path, found: os.stat_result, home: Path, owner: int) -> tuple[Why, str] | None:
+def _obstacle(target: Path, found: os.stat_result, home: Path, owner: int) -> tuple[Why, str] | None:
     if not stat.S_ISREG(found.st_mode):
         return Why.UNREADABLE, "it is not a regular file"
     if found.st_uid != owner:
         return Why.PLACE, f"the file belongs to user {found.st_uid}, not to the owner of {home}"
-    if path.is_symlink() and not target.is_relative_to(home):
-        return Why.PLACE, f"it is a link that leads out of the home, to {target}"
     if found.st_nlink > 1:
         return Why.PLACE, "the file has a second name (a hard link), which replacing it would cut off"
     if not found.st_mode & stat.S_IWUSR or not os.access(target, os.W_OK):
