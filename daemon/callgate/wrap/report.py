@@ -49,8 +49,8 @@ class Report:
 
     @property
     def changed(self) -> bool:
-        """Was any file written?"""
-        return any(item.before != item.after for item in self.items)
+        """Was any file or launcher written?"""
+        return any(item.before != item.after or item.done is Did.REPAIRED for item in self.items)
 
     def of(self, done: Did) -> tuple[Item, ...]:
         """The items with this outcome."""
