@@ -1,7 +1,7 @@
 """A server that does what its arguments say, to see what the shim makes of it. Speaks just enough MCP.
 
 Tools: `echo` gives back its arguments; `log` gives all lines that came so far; `wait` answers after `ms`; `big` answers
-with `size` bytes; `raw` writes `text` as it stands; `die` exits with `code` after writing `text`; `signal` kills itself.
+with `size` bytes; `raw` writes `text` as it stands; `die` exits with `code` after writing `text`; `signal` kills it.
 """
 
 import json
@@ -13,6 +13,7 @@ import threading
 import time
 
 TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("echo", "wait", "big", "log")]
+FOREVER = 600
 lock = threading.Lock()
 seen = []
 
@@ -68,27 +69,7 @@ def answer(message):
     return {"jsonrpc": "2.0", "id": id, "result": result}
 
 
-def main():
-    options = set(sys.argv[1:])
-    if "stubborn" in options:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-    if "grandchild" in options:
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
-        sys.stderr.write(f"grandchild {child.pid}\n")
-    if "banner" in options:
-        write(b"[info] peer is starting\n")
-    if "flood" in options:
-        while True:
-            write(b'{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"' + b"f" * 1000 + b'"}}\n')
-    if "endless" in options:
-        write(b'{"jsonrpc":"2.0","id":1,"result":{"x":"')
-        while True:
-            write(b"e" * 65536)
-    if "deaf" in options:
-        time.sleep(600)
-    sys.stderr.write(f"pid {os.getpid()}\n")
-    sys.stderr.flush()
+def serve():
     for line in sys.stdin.buffer:
         seen.append(line.decode("utf-8", "replace"))
         if not line.strip():
@@ -100,8 +81,49 @@ def main():
                 send(answers)
         elif (found := answer(message)) is not None:
             send(found)
+
+
+def stubborn():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def grandchild():
+    sleeper = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({FOREVER})"], stdin=subprocess.DEVNULL)
+    print("grandchild", sleeper.pid, file=sys.stderr)
+
+
+def banner():
+    write(b"[info] peer is starting\n")
+
+
+def flood():
+    while True:
+        write(b'{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"' + b"f" * 1000 + b'"}}\n')
+
+
+def endless():
+    write(b'{"jsonrpc":"2.0","id":1,"result":{"x":"')
+    while True:
+        write(b"e" * 65536)
+
+
+def deaf():
+    time.sleep(FOREVER)
+
+
+def silent():
+    os.close(1)
+
+
+def main():
+    print("pid", os.getpid(), file=sys.stderr, flush=True)
+    options = sys.argv[1:]
+    for option in options:
+        globals()[option]()
+    serve()
     if "stubborn" in options:
-        time.sleep(600)
+        time.sleep(FOREVER)
 
 
 main()

@@ -51,20 +51,8 @@ class Place:
     def command(self, *server: str, flags: Sequence[str] = ()) -> list[str]:
         """The command line of a shim."""
         run = str(self.folders.shim / "run.py")
-        return [
-            interpreter(),
-            "-I",
-            "-S",
-            "-E",
-            *flags,
-            run,
-            "--launcher",
-            "an-agent",
-            "--entry",
-            "an entry",
-            "--",
-            *server,
-        ]
+        told = ["--launcher", "an-agent", "--entry", "an entry", "--", *server]
+        return [interpreter(), "-I", "-S", "-E", *flags, run, *told]
 
     def spooled(self) -> list[dict[str, Any]]:
         """All lines of the spool."""

@@ -138,7 +138,7 @@ class Answers:
             id_bytes = mcp.peek_id(line)
             call = self._calls.pop(id_bytes, None) if id_bytes is not None else None
             if call is not None:
-                failed = len(line) <= LOOK_MAX and (b'"isError":true' in line or line.find(b'"error"', 0, 96) > 0)
+                failed = len(line) <= LOOK_MAX and mcp.looks_failed(line)
                 self._questions.note(
                     b'{"what":"answered","call":%d,"ms":%.3f,"bytes":%d,"error":%b}'
                     % (call[0], (now - call[1]) * 1000, len(line), b"true" if failed else b"false")

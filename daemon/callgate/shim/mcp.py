@@ -38,6 +38,8 @@ PARAMS = frozenset(("name", "arguments", "_meta", "task", "inputResponses", "req
 RESULT = frozenset(("tools", "nextCursor", "_meta"))
 MAX_NAME = 4096
 """Characters of a tool's name: it is kept and echoed."""
+MAX_TOOLS = 20_000
+"""Tools in one list; the gate looks at no more."""
 HINT = 96
 """Bytes at either end of a message in which its id is looked for."""
 SAID_MAX = 200
@@ -46,16 +48,17 @@ SAID_MAX = 200
 
 def tool_of(message: Message) -> str:
     """The tool that a tools/call names. Raises Refused if there is doubt about it."""
-    params = message.params
+    params, id_text = message.params, message.id or "null"
     if type(params) is not dict or type(params.get("name")) is not str:
-        raise Refused(INVALID_PARAMS, "tools/call needs params.name, a string")
+        raise Refused(INVALID_PARAMS, "tools/call needs params.name, a string", id_text)
     name: str = params["name"]
     if len(name) > MAX_NAME:
-        raise Refused(INVALID_PARAMS, f"a tool name of more than {MAX_NAME} characters")
+        raise Refused(INVALID_PARAMS, f"a tool name of more than {MAX_NAME} characters", id_text)
     if not params.keys() <= PARAMS:
         for key in params:
             if key not in PARAMS and key.casefold() in PARAMS:
-                raise Refused(INVALID_PARAMS, f"the key {key!a} in params could be read as {key.casefold()!r}")
+                reason = f"the key {key!a} in params could be read as {key.casefold()!r}"
+                raise Refused(INVALID_PARAMS, reason, id_text)
     return name
 
 
@@ -63,7 +66,7 @@ def check_method(message: Message) -> None:
     """Raises Refused for a method that is not tools/call but that a lenient server could take for it."""
     method = message.method
     if isinstance(method, str) and method != CALL and method.partition("\0")[0].strip().casefold() == CALL:
-        raise Refused(INVALID_REQUEST, f"the method {method!a} could be read as {CALL}")
+        raise Refused(INVALID_REQUEST, f"the method {method!a} could be read as {CALL}", message.id or "null")
 
 
 def is_modern(params: object) -> bool:
@@ -118,7 +121,10 @@ def tools_in(message: Message) -> list[Part] | None:
     parts = unique(walk(message.text, start, STRICT)[0], RESULT)
     if "tools" not in parts or type(parts["tools"][0]) is not list:
         return None
-    return elements(message.text, parts["tools"][1])[0]
+    tools = elements(message.text, parts["tools"][1])[0]
+    if len(tools) > MAX_TOOLS:
+        raise Refused(INVALID_REQUEST, f"a list of more than {MAX_TOOLS:,} tools")
+    return tools
 
 
 def name_in(tool: object) -> object:
@@ -135,6 +141,11 @@ def peek_id(line: bytes) -> bytes | None:
     if at >= 0 and line.count(b"}", at) == 1:
         return _scalar(line[at + 4 :])
     return None
+
+
+def looks_failed(line: bytes) -> bool:
+    """Does this seem to be an error, or a tool's result that says it is one? A hint, for notes only."""
+    return b'"isError":true' in line or b'"isError": true' in line or line.find(b'"error"', 0, HINT) > 0
 
 
 def peek_request(line: bytes) -> bytes | None:

@@ -88,7 +88,7 @@ class Requests:
             else:
                 self._message(line, found, now)
         except Refused as refused:
-            self._refuse(refused.id, refused.code, refused.reason)
+            self._refuse([refused.id], refused.code, refused.reason)
 
     def _message(self, line: bytes, message: Message, now: float) -> None:
         if message.method == mcp.CALL:
@@ -104,13 +104,18 @@ class Requests:
     def _batch(self, line: bytes, batch: Batch, now: float) -> None:
         held = HeldBatch(line, batch)
         calls = []
-        for index, message in enumerate(batch.messages):
-            if message.method == mcp.CALL:
-                call = HeldCall(b"", message, mcp.tool_of(message))
-                call.batch, call.index = held, index
-                calls.append(call)
-            else:
-                mcp.check_method(message)
+        try:
+            for index, message in enumerate(batch.messages):
+                if message.method == mcp.CALL:
+                    call = HeldCall(b"", message, mcp.tool_of(message))
+                    call.batch, call.index = held, index
+                    calls.append(call)
+                else:
+                    mcp.check_method(message)
+        except Refused as refused:
+            ids = [message.id for message in batch.messages if message.method is not None and message.id is not None]
+            self._refuse(ids, refused.code, f"in a batch: {refused.reason}")
+            return
         for message in batch.messages:
             self._expect(message)
         if not calls:
@@ -190,8 +195,9 @@ class Requests:
         if not line.ended:
             id_bytes = mcp.peek_id(line.glimpse)
             id_text = id_bytes.decode("ascii", "replace") if id_bytes is not None else "null"
-            self._refuse(id_text, INVALID_REQUEST, f"larger than {self._limit:,} bytes")
+            self._refuse([id_text], INVALID_REQUEST, f"larger than {self._limit:,} bytes")
 
-    def _refuse(self, id_text: str, code: int, reason: str) -> None:
-        self._out.to_client(mcp.error(id_text, code, f"Callgate did not pass this message on: {reason}"))
+    def _refuse(self, ids: list[str], code: int, reason: str) -> None:
+        for id_text in ids:
+            self._out.to_client(mcp.error(id_text, code, f"Callgate did not pass this message on: {reason}"))
         self._questions.note(dumps({"what": "said", "direction": "client", "method": "", "refused": reason}))

@@ -21,7 +21,7 @@ QUEUE_MAX = 1024 * 1024
 """Bytes that may wait for a reader before we stop reading what feeds it."""
 NOTES_AFTER = 0.02
 """Seconds without traffic after which notes go to the gate by themselves."""
-PARENT_CHECK = 5.0
+PARENT_CHECK = 2.0
 """Seconds between looks whether the agent is still there (its death usually closes our stdin anyway)."""
 DRAIN = 0.5
 """Seconds for the rest of a dead server's output, when something it started holds the pipe open."""
@@ -75,6 +75,7 @@ class Session:
         self._client_open = True
         self._ending = Ending()
         self._parent = posix.getppid()
+        self._parent_check = now + PARENT_CHECK
         self._poll = select.poll()
         self._masks: dict[int, int] = {}
         self._blocking = posix.get_blocking(1)
@@ -95,7 +96,7 @@ class Session:
             for fd, event in ready:
                 self._event(fd, event, now)
             if not ready:
-                self._idle(now)
+                self._questions.flush_notes()
             self._settle(now)
         self._farewell()
         if self._code < 0:
@@ -123,6 +124,7 @@ class Session:
                 self._client_left(now)
         elif self._input is not None and fd == self._input.fd:
             self._input.flush()
+            self._ending.heard(now)  # it reads: a sign of life, too
         elif fd == self._wake:
             self._signals(now)
 
@@ -186,12 +188,6 @@ class Session:
         self._client_open = False
         self._close_input(now)
 
-    def _idle(self, now: float) -> None:
-        if self._questions.has_notes:
-            self._questions.flush_notes()
-        if self._client_open and posix.getppid() != self._parent:
-            self._client_left(now)
-
     # After each turn
 
     def _settle(self, now: float) -> None:
@@ -199,6 +195,10 @@ class Session:
         relay, link = self._relay, self._link
         if now >= relay.wake_at():
             relay.tick(now)
+        if now >= self._parent_check:
+            self._parent_check = now + PARENT_CHECK
+            if posix.getppid() != self._parent:
+                self._client_left(now)
         if self._questions.hung:
             self._lose_gate(now)
         if relay.launch is STARTED and self._server is None and self._died == NEVER:
@@ -224,8 +224,9 @@ class Session:
         if self._questions.frames and link.sink is not None:
             link.sink.push(self._questions.frames)
             self._questions.frames = []
-        if out.server and self._input is not None:
-            self._input.push(out.server)
+        if out.server:
+            if self._input is not None:  # else the server reads no more
+                self._input.push(out.server)
             out.server = []
         if out.client:
             self._client.push(out.client)
@@ -241,8 +242,10 @@ class Session:
             if self._ending.at == NEVER:
                 server.signal(_signal.SIGTERM)
                 self._ending.told(now)
-        elif not self._client_open and not relay.owes_server and self._input is not None and not self._input.size:
-            self._close_input(now)
+        elif not self._client_open and not relay.owes_server and self._input is not None:
+            self._ending.input_closed(now)
+            if not self._input.size:
+                self._close_input(now)
         number = self._ending.due(now)
         if number:
             server.signal(number)
@@ -322,8 +325,10 @@ class Session:
             due = min(due, self._ending.at, self._died + wait)
         if self._link.sink is None:
             due = min(due, self._link.retry_at)
-        most = NOTES_AFTER if self._questions.ready and self._questions.has_notes else PARENT_CHECK
-        return max(0.0, min(due - time.monotonic(), most)) * 1000
+        now = time.monotonic()
+        if self._questions.ready and self._questions.has_notes:
+            due = min(due, now + NOTES_AFTER)
+        return max(0.0, min(due, self._parent_check) - now) * 1000
 
     def _catch_signals(self) -> None:
         posix.set_blocking(self._waker, False)
