@@ -139,7 +139,7 @@ def _look(connection: sqlite3.Connection, witnessed: Mark | None) -> Found:
         raise sqlite3.DatabaseError("its row numbers are used up")
     notes = [note for note in (head, witnessed) if note and note[0] <= last[0] + LEAP_MAX and note[0] < SEQ_MAX]
     connection.text_factory = bytes
-    found = connection.execute(f"{ROWS} ORDER BY event.seq DESC LIMIT ?", (TAIL_ROWS + 1,)).fetchall()[::-1]
+    found = connection.execute(f"{ROWS} ORDER BY seq DESC LIMIT ?", (TAIL_ROWS + 1,)).fetchall()[::-1]
     connection.text_factory = str
     rows = [Stored(*row) for row in found]
     anchor, whole = mark(connection, "anchor") or START, len(rows) <= TAIL_ROWS
@@ -156,10 +156,7 @@ def _look(connection: sqlite3.Connection, witnessed: Mark | None) -> Found:
     return Found(max([*notes, last], key=lambda note: note[0]), findings)
 
 
-ROWS = """
-    SELECT event.seq, body, prev, hash, time, uid, effect, salt, kept
-    FROM event LEFT JOIN payload ON payload.seq = event.seq
-"""
+ROWS = "SELECT seq, body, prev, hash, time, uid, effect, salt, kept FROM event"
 """The columns of check.Stored."""
 
 

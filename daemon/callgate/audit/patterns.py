@@ -57,6 +57,10 @@ TOKENS = (
 )
 """Tokens known by their form. Each holds RUN characters in a row that are letters, digits, `_` or `-`."""
 RUN = 20
+BEFORE_RUN = 120
+"""Bytes before such a run in which its token may begin: the first line of a private key, a webhook's address."""
+PARTS_MAX = 16
+"""Parts of a text that are searched one by one; with more of them it is quicker to search all of it once."""
 WORDS = (
     _kind("bearer", "bearer", rb"(?i:bearer)\s{1,8}([A-Za-z0-9._~+/=-]{8,})"),
     _kind("basic-auth", "basic", rb"(?i:basic)\s{1,8}([A-Za-z0-9+/]{8,}={0,2})(?![A-Za-z0-9])"),
@@ -92,7 +96,7 @@ MARK = re.compile(rb"\[redacted:[a-z-]{1,32}:[0-9a-f]{6}\]")
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _MAIL_NAME = _WORD + b"._%+-"
 _MAIL_HOST = re.compile(rb"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}(?![A-Za-z0-9])")
-_CARD = re.compile(rb"(?<![0-9])[2-6][0-9]{3}(?:[ -]?[0-9]){9,15}(?![0-9])")
+_CARD = re.compile(rb"[2-6](?<![0-9].)[0-9]{3}(?:[ -]?[0-9]){9,15}(?![0-9])")
 _ISSUERS = re.compile(
     rb"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2[2-7][0-9]{14}|3[47][0-9]{13}|3(?:0|6|8)[0-9]{12}|35[0-9]{14}"
     rb"|6(?:011|4[4-9][0-9]|5[0-9]{2})[0-9]{12}"
@@ -118,8 +122,8 @@ def spans(raw: bytes) -> list[Span]:
         return []
     low = raw.lower()
     found = [span for kind in WORDS for span in _of_kind(kind, raw, low)]
-    if _long_run(raw):
-        found += (span for kind in TOKENS for span in _of_kind(kind, raw, raw))
+    for low_end, high_end in _around_runs(raw):
+        found += (span for kind in TOKENS for span in _of_kind(kind, raw, raw, low_end, high_end))
     for stem in _STEMS:
         if stem in low:
             found += _assigned(stem, raw, low)
@@ -186,22 +190,38 @@ def _may_hold_card(raw: bytes) -> bool:
     return b"0" * 13 in raw.translate(_DIGITS, b" -")
 
 
-def _places(literal: bytes, raw: bytes) -> Iterator[int]:
-    at = raw.find(literal)
+def _around_runs(raw: bytes) -> list[tuple[int, int]]:
+    """The parts of `raw` in which a token may begin: runs that are long enough, and what may stand before them."""
+    mapped = raw.translate(_RUNS)
+    parts: list[tuple[int, int]] = []
+    start = mapped.find(b"x" * RUN)
+    while start >= 0:
+        stop = mapped.find(b" ", start)
+        stop = stop if stop >= 0 else len(raw)
+        begin = max(0, start - BEFORE_RUN)
+        if parts and begin <= parts[-1][1]:
+            begin = parts.pop()[0]
+        parts.append((begin, stop))
+        start = mapped.find(b"x" * RUN, stop)
+    return parts if len(parts) <= PARTS_MAX else [(0, len(raw))]
+
+
+def _places(literal: bytes, raw: bytes, start: int = 0, stop: int | None = None) -> Iterator[int]:
+    at = raw.find(literal, start, stop)
     while at >= 0:
         yield at
-        at = raw.find(literal, at + 1)
+        at = raw.find(literal, at + 1, stop)
 
 
-def _of_kind(kind: Kind, raw: bytes, searched: bytes) -> Iterator[Span]:
+def _of_kind(kind: Kind, raw: bytes, searched: bytes, start: int = 0, stop: int | None = None) -> Iterator[Span]:
     for literal in kind.literals:
         end = 0
-        for at in _places(literal, searched):
+        for at in _places(literal, searched, start, stop):
             if at < end or (at and (raw[at - 1] in kind.alone or (raw[at - 1] in _WORD and raw[at] in _WORD))):
                 continue
             if match := kind.shape.match(raw, at):
-                start, end = match.span(match.re.groups)
-                yield start, end, kind.name
+                begin, end = match.span(match.re.groups)
+                yield begin, end, kind.name
 
 
 def _assigned(stem: bytes, raw: bytes, low: bytes) -> Iterator[Span]:

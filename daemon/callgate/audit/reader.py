@@ -65,6 +65,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._tally = _Tally(-1, 0, 0, {})
 
     def rows(self, wanted: Filter) -> Iterator[Row]:
         """The rows that pass, by ascending sequence number or newest first. Raises AuditError."""
@@ -85,12 +86,12 @@ class Reader:
         """The row with that sequence number, else all rows with that uid, with payloads. Raises AuditError."""
         with self._asked() as database:
             if ref.isascii() and ref.isdigit() and int(ref[:20]) <= SEQ_MAX:
-                found = list(database.query(f"{_ROWS} WHERE event.seq = ?", [int(ref[:20])]))
+                found = list(database.query(f"{_ROWS} WHERE seq = ?", [int(ref[:20])]))
                 if found:
                     return [_row(one) for one in found]
             if not ref.isascii():
                 return []
-            sql = f"{_ROWS} WHERE uid = ? ORDER BY event.seq LIMIT {ABOUT_MAX}"
+            sql = f"{_ROWS} WHERE uid = ? ORDER BY seq LIMIT {ABOUT_MAX}"
             return [_row(one) for one in database.query(sql, [ref])]
 
     def counts(self, now: int = 0) -> dict[str, Any]:
@@ -98,14 +99,22 @@ class Reader:
         bytes on disk. Raises AuditError."""
         now = now or time.time_ns()
         with self._asked() as database:
-            (total,) = database.query("SELECT count(*) AS rows, max(seq) AS last FROM event")
-            effects = _effects(database, 0)
-            today = _effects(database, now - now % DAY)
+            tally = self._tally = _counted(database, self._tally)
+            today = database.query(
+                "SELECT effect, count(*) AS rows FROM event WHERE time >= ? GROUP BY effect", [now - now % DAY]
+            )
+            effects_today = {_word(one["effect"]): one["rows"] for one in today if one["effect"]}
         size = 0
         for side in ("", "-wal"):
             with contextlib.suppress(OSError):
                 size += self._path.with_name(self._path.name + side).stat().st_size
-        return {"rows": total["rows"], "last": total["last"] or 0, "bytes": size, "effects": effects, "today": today}
+        return {
+            "rows": tally.rows,
+            "last": tally.last,
+            "bytes": size,
+            "effects": tally.effects,
+            "today": effects_today,
+        }
 
     def verify(self, since_seq: int | None = None) -> Verification:
         """Check every row (or those from `since_seq` on), and where the log begins and ends.
@@ -158,15 +167,12 @@ class Reader:
             yield sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
-_ROWS = """
-    SELECT event.seq AS seq, CAST(body AS BLOB) AS body, hash, CAST(kept AS BLOB) AS kept
-    FROM event LEFT JOIN payload ON payload.seq = event.seq
-"""
+_ROWS = "SELECT seq, CAST(body AS BLOB) AS body, hash, CAST(kept AS BLOB) AS kept FROM event"
 
 
 def _select(wanted: Filter, low: int, high: int) -> tuple[str, list[int | str]]:
     """SQL for a superset of the wanted rows, quick to find; `_passes` decides."""
-    where = ["event.seq BETWEEN ? AND ?"]
+    where = ["seq BETWEEN ? AND ?"]
     values: list[int | str] = [low, high]
     for name in _EXACT:
         if value := getattr(wanted, name):
@@ -179,7 +185,7 @@ def _select(wanted: Filter, low: int, high: int) -> tuple[str, list[int | str]]:
         where.append("(instr(lower(body), ?) OR instr(lower(kept), ?))")
         values += [quoted(wanted.text)[1:-1].lower()] * 2
     order = "DESC" if wanted.newest_first else "ASC"
-    return f"{_ROWS} WHERE {' AND '.join(where)} ORDER BY event.seq {order}", values
+    return f"{_ROWS} WHERE {' AND '.join(where)} ORDER BY seq {order}", values
 
 
 def _passes(row: Row, wanted: Filter) -> bool:
@@ -198,11 +204,33 @@ def _span(database: Database, wanted: Filter, low: int) -> tuple[int, int]:
     return (max(low, found["low"]), found["high"]) if found["low"] is not None else (1, 0)
 
 
-def _effects(database: Database, since: int) -> dict[str, int]:
-    found = database.query(
-        "SELECT effect, count(*) AS rows FROM event WHERE time >= ? AND effect IS NOT NULL GROUP BY effect", [since]
-    )
-    return {one["effect"].decode("utf-8", "replace"): one["rows"] for one in found}
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Rows counted so far: all up to `last`, in a log that retention has cut up to `cut`."""
+
+    cut: int
+    last: int
+    rows: int
+    effects: dict[str, int]
+
+
+def _counted(database: Database, before: _Tally) -> _Tally:
+    """The tally of all rows: only what came since `before` is counted, unless rows were removed."""
+    cut = (mark(database.conn, "anchor") or START)[0]
+    if cut != before.cut:
+        before = _Tally(cut, 0, 0, {})
+    last, rows, effects = before.last, before.rows, dict(before.effects)
+    for one in database.query(
+        "SELECT effect, count(*) AS rows, max(seq) AS last FROM event WHERE seq > ? GROUP BY effect", [before.last]
+    ):
+        rows, last = rows + one["rows"], max(last, one["last"])
+        if one["effect"]:
+            effects[_word(one["effect"])] = effects.get(_word(one["effect"]), 0) + one["rows"]
+    return _Tally(cut, last, rows, effects)
+
+
+def _word(effect: object) -> str:
+    return effect.decode("utf-8", "replace") if isinstance(effect, bytes) else str(effect)
 
 
 def _row(found: dict[str, Any]) -> Row:
@@ -220,7 +248,7 @@ def _check_all(connection: sqlite3.Connection, check: Check, at: int, end: int) 
     skip, reason = 0, ""
     while True:
         try:
-            for row in connection.execute(f"{opening.ROWS} WHERE event.seq >= ? ORDER BY event.seq", (at + skip,)):
+            for row in connection.execute(f"{opening.ROWS} WHERE seq >= ? ORDER BY seq", (at + skip,)):
                 if skip:
                     check.unreadable(at, row[0] - 1, reason)
                     skip = 0

@@ -21,16 +21,18 @@ _FIRST = """
         hash BLOB NOT NULL,
         time INTEGER,
         uid TEXT,
-        effect TEXT
+        effect TEXT,
+        salt BLOB,
+        kept TEXT
     );
     CREATE INDEX event_uid ON event (uid) WHERE uid IS NOT NULL;
     CREATE INDEX event_time ON event (time, effect);
-    CREATE TABLE payload (seq INTEGER PRIMARY KEY, salt BLOB NOT NULL, kept TEXT NOT NULL);
     CREATE TABLE mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 """
 """`body` alone is the record; `time`, `uid` and `effect` repeat it for searching, and the check compares them. `prev`
-repeats the hash of the row before, so that a row can be checked by itself. `mark` holds the head (the last row) and the
-anchor (the last row that retention removed)."""
+repeats the hash of the row before, so that a row can be checked by itself. `kept` is what is kept of the payload, whose
+seal is in `body`: the chain does not need it. `mark` holds the head (the last row) and the anchor (the last row that
+retention removed)."""
 _STATEMENTS = tuple(part.strip() for part in _FIRST.split(";") if part.strip())
 
 

@@ -21,8 +21,10 @@ __all__ = ["Filter", "Reader", "Writer"]
 
 RETRY_ROWS = 10_000
 """Rows, newest first, among which a repeated question is looked for."""
-CUT_ROWS = 1000
+CUT_ROWS = 500
 """Rows that retention removes at once: some 10 ms in which no call is answered."""
+
+_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Writer:
@@ -69,14 +71,11 @@ class Writer:
         seq, previous = self._last[0] + 1, self._last[1]
         body = encode(event, seq, None if kept is None else {"payload": _note(kept)})
         digest = link(previous, body.encode("ascii"))
+        payload = (None, None) if kept is None or kept.text is None else (kept.salt, kept.text)
         try:
             if not self.pending:
                 self._execute("BEGIN IMMEDIATE")
-            self._execute(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, body, previous, digest, *index(event))
-            )
-            if kept is not None and kept.text is not None:
-                self._execute("INSERT OR REPLACE INTO payload VALUES (?, ?, ?)", (seq, kept.salt, kept.text))
+            self._execute(_INSERT, (seq, body, previous, digest, *index(event), *payload))
         except sqlite3.Error as error:
             self._undo()
             raise opening.refused(self.path, error) from error
@@ -131,7 +130,6 @@ class Writer:
         self.append(Event("log.cut", now, detail=said))
         try:
             self._execute("DELETE FROM event WHERE seq <= ?", (last,))
-            self._execute("DELETE FROM payload WHERE seq <= ?", (last,))
             self._execute("INSERT OR REPLACE INTO mark VALUES ('anchor', ?, ?)", (last, digest))
         except sqlite3.Error as error:
             self._undo()

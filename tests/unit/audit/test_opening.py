@@ -133,8 +133,8 @@ def test_forged_notes_cannot_use_up_the_numbers(path: Path, seq: int) -> None:
         "UPDATE event SET body = x'ff00', prev = '' WHERE seq = 3",
         "UPDATE event SET uid = 5, time = 'x', effect = x'00'",
         "UPDATE event SET body = '' WHERE seq = 3",
-        "INSERT INTO event VALUES (-5, '', '', '', '', '', '')",
-        "INSERT INTO payload VALUES (2, 5, 5)",
+        "INSERT INTO event VALUES (-5, '', '', '', '', '', '', '', '')",
+        "UPDATE event SET salt = 5, kept = 5",
         "PRAGMA user_version = 999",
     ],
 )
@@ -159,7 +159,7 @@ NO_LOG: list[Callable[[Path], object]] = [
     lambda path: tamper(path, "DROP TABLE event"),
     lambda path: tamper(path, "DROP TABLE event", "CREATE TABLE event (x)", "PRAGMA user_version = 0"),
     lambda path: tamper(path, "CREATE VIEW v AS SELECT 1"),
-    lambda path: tamper(path, "INSERT INTO event VALUES (9223372036854775807, '', '', '', 1, '', '')"),
+    lambda path: tamper(path, "INSERT INTO event VALUES (9223372036854775807, '', '', '', 1, '', '', '', '')"),
     lambda path: path.write_bytes(path.read_bytes()[:5000]),
 ]
 
