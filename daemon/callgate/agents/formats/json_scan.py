@@ -15,12 +15,18 @@ from callgate.model.errors import DocumentError
 DIGITS_MAX = 4300
 """Digits of one integer: what Python converts without being told to (longer ones cost quadratic time)."""
 
-_STRING = r'"(?:[^"\\]++|\\.)*+"?'  # an unclosed one runs to the end, so that no text costs quadratic time
-_COMMENT = re.compile(_STRING + r"|//[^\r\n]*+|/\*.*?(?:(\*/)|\Z)", re.DOTALL)
-_TRAILING = re.compile(_STRING + r"|,(?=[ \t\r\n]*+[\]}])", re.DOTALL)
+_WHITE = r"[ \t\r\n]*+"
+_CLOSED = r'"(?:[^"\\]++|\\.)*+"'
+_STRING = _CLOSED + "?"  # an unclosed one runs to the end, so that no text costs quadratic time
+_COMMENT = re.compile(r"//[^\r\n]*+|/\*.*?(?:(\*/)|\Z)", re.DOTALL)
+# These two take all that lies before a comment, or a trailing comma, at once: a call for each string costs seconds.
+_TO_COMMENT = re.compile(rf'((?:[^"/]++|{_STRING}|/(?![/*]))*+)(//[^\r\n]*+|/\*.*?(?:(\*/)|\Z)|\Z)', re.DOTALL)
+_TO_TRAILING = re.compile(rf'((?:[^",]++|{_STRING}|,(?!{_WHITE}[\]}}]))*+)(,|\Z)', re.DOTALL)
 _VISIBLE = re.compile(r"[^\r\n]")
-_TOKEN = re.compile(r"(" + _STRING + r")([ \t\r\n]*+:)?|[\[\]{}]|[^\s\[\]{}:,\"]++", re.DOTALL)
-_SPACE = re.compile(r"[ \t\r\n]*+")
+_TOKEN = re.compile(rf'({_STRING})({_WHITE}:)?|[\[\]{{}}]|[^\s\[\]{{}}:,"]++', re.DOTALL)
+_MEMBER = re.compile(rf'(?:({_CLOSED}){_WHITE}:{_WHITE})?({_CLOSED}|[^\s\[\]{{}}",]++|(?=[\[{{]))', re.DOTALL)
+_COMMA = re.compile(rf"{_WHITE}(,?){_WHITE}")
+_SPACE = re.compile(_WHITE)
 _PLAIN = json.JSONDecoder()
 
 
@@ -55,8 +61,8 @@ def scan(text: str) -> Scanned:
         _PLAIN.decode(text)
         return Scanned(text, text, text)
     except (ValueError, RecursionError):
-        bare = _COMMENT.sub(_blank_comment, text)
-    return Scanned(text, bare, _TRAILING.sub(_blank_comma, bare))
+        bare = _TO_COMMENT.sub(_blank_comment, text)
+    return Scanned(text, bare, _TO_TRAILING.sub(_blank_comma, bare))
 
 
 def read(text: str) -> object:
@@ -89,24 +95,25 @@ def value_end(scanned: Scanned, start: int) -> int:
 def members(scanned: Scanned, start: int) -> Iterator[Member]:
     """The members of the object, or the elements of the array, that begins at `start`; none for other values."""
     strict, bare = scanned.strict, scanned.bare
-    value_at = _PLAIN.raw_decode
-    opening = strict[start]
-    if opening not in "{[":
+    if strict[start] not in "{[":
         return
-    at = skip(strict, start + 1)
+    at = skip(bare, start + 1)
     index = 0
-    while strict[at] not in "}]":
-        begin = at
-        key: str | int = index
-        if opening == "{":
-            key, at = value_at(strict, at)
-            at = skip(strict, skip(strict, at) + 1)
-        end = value_at(strict, at)[1]
-        after = skip(bare, end)
-        comma = after if bare[after] == "," else None
-        yield Member(key, begin, at, end, comma)
-        at = skip(strict, after if comma is None else after + 1)
+    while bare[at] not in "}]":
+        member = _MEMBER.match(bare, at)
+        assert member is not None, "a member, in a document that was read"
+        value, end = member.span(2)
+        if value == end:
+            end = value_end(scanned, value)
+        comma = _COMMA.match(bare, end)
+        assert comma is not None, "it also matches nothing"
+        yield Member(_key(member[1]) if member[1] else index, at, value, end, comma.start(1) if comma[1] else None)
+        at = comma.end()
         index += 1
+
+
+def _key(quoted: str) -> str:
+    return str(_PLAIN.decode(quoted)) if "\\" in quoted else quoted[1:-1]
 
 
 def ends_in_line_comment(text: str, begin: int, end: int) -> bool:
@@ -129,22 +136,21 @@ def _read_scanned(strict: str) -> object:
 
 
 def _blank_comment(found: re.Match[str]) -> str:
-    token = found[0]
-    if token[0] == '"':
-        return token
-    if token[1] == "*" and found[1] is None:
-        raise fault(found.string, found.start(), "a comment is not closed")
-    return _VISIBLE.sub(" ", token) if has_newline(token) else " " * len(token)
+    before, comment, close = found.groups()
+    if comment.startswith("/*") and close is None:
+        raise fault(found.string, found.start(2), "a comment is not closed")
+    return before + (_VISIBLE.sub(" ", comment) if has_newline(comment) else " " * len(comment))
 
 
 def _blank_comma(found: re.Match[str]) -> str:
-    if found[0] != ",":
-        return found[0]
-    before = found.start() - 1
-    while before >= 0 and found.string[before] in " \t\r\n":
-        before -= 1
-    follows_value = before >= 0 and found.string[before] not in "[{,:"
-    return " " if follows_value else ","
+    before, comma = found.groups()
+    if not comma:
+        return str(before)
+    at = found.start(2) - 1
+    while at >= 0 and found.string[at] in " \t\r\n":
+        at -= 1
+    follows_value = at >= 0 and found.string[at] not in "[{,:"
+    return before + (" " if follows_value else comma)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
