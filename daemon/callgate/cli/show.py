@@ -8,6 +8,7 @@ import time
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from callgate.cli import text
 from callgate.cli.text import cell, clock, mark, plural, say, show_json, show_lines
@@ -108,8 +109,20 @@ def show_servers(found: list[dict[str, Any]]) -> None:
         if not server["enabled"]:
             state.append(" switched off in the agent", "dim")
         where = server["agent_name"] + ("" if server["scope"] == "user" else f" [{server['scope']}]")
-        shown.add_row(mark(server["effect"]), cell(server["entry"], "bold"), cell(where), cell(server["short"]), state)
+        shown.add_row(_standing(server), cell(server["entry"], "bold"), cell(where), _what(server), state)
     text.console.print(shown)
+
+
+def _standing(server: dict[str, Any]) -> Text:
+    """What the registry says of a server: not being on any list is not the same as being denied."""
+    return Text("○ unlisted", style="yellow") if server["rule"] == "server.unapproved" else mark(server["effect"])
+
+
+def _what(server: dict[str, Any]) -> Text:
+    """What a server is, for people: a digest alone tells them nothing."""
+    if not server["identity"].startswith("exe:"):
+        return cell(server["short"])
+    return cell(server["evidence"]).append(f" {server['short']}", "dim")
 
 
 def show_skipped(skipped: list[dict[str, Any]]) -> None:
