@@ -118,15 +118,13 @@ class Writer:
         is left follows: the chain stays verifiable. Raises AuditError, and then nothing is removed.
         """
         self.commit()
-        old: list[tuple[int, Any]] = []
-        for seq, time, digest in self._ask("SELECT seq, time, hash FROM event ORDER BY seq LIMIT ?", (CUT_ROWS,)):
-            if type(time) is int and time >= before:
-                break
-            old.append((seq, digest if type(digest) is bytes else b""))
-        if not old:
+        found = self._ask("SELECT seq, hash, time FROM event ORDER BY seq LIMIT ?", (CUT_ROWS,))
+        count = _old([time for _, _, time in found], before, now)
+        if not count:
             return 0
-        (first, _), (last, digest) = old[0], old[-1]
-        said = {"first": first, "last": last, "rows": len(old), "hash": digest.hex(), "before": str(before)}
+        first, (last, digest, _) = found[0][0], found[count - 1]
+        digest = digest if type(digest) is bytes else b""
+        said = {"first": first, "last": last, "rows": count, "hash": digest.hex(), "before": str(before)}
         self.append(Event("log.cut", now, detail=said))
         try:
             self._execute("DELETE FROM event WHERE seq <= ?", (last,))
@@ -135,7 +133,7 @@ class Writer:
             self._undo()
             raise opening.refused(self.path, error) from error
         self.commit()
-        return len(old)
+        return count
 
     def checkpoint(self) -> None:
         """Move committed rows from the write-ahead log into the file: for idle moments. Raises AuditError."""
@@ -165,6 +163,19 @@ class Writer:
                 self._execute("ROLLBACK")
             self._durable = max(self._durable, opening.last_row(self._connection), key=lambda mark: mark[0])
         self._last = self._durable
+
+
+def _old(times: list[object], before: int, now: int) -> int:
+    """How many of the oldest rows are old: all before the first that is not. A time yet to come says nothing; such a row
+    is old only where an old one follows it, so a clock that is set back removes no rows, and one false time keeps none.
+    """
+    count = 0
+    for number, time in enumerate(times, 1):
+        if type(time) is not int or time < before:
+            count = number
+        elif time <= now:
+            break
+    return count
 
 
 def _note(kept: Kept) -> dict[str, object]:

@@ -204,6 +204,17 @@ def test_retention_stops_at_the_first_row_that_is_not_old(path: Path) -> None:
     assert seqs(path) == [2, 3, 4, 5]
 
 
+def test_a_time_yet_to_come_neither_holds_retention_up_nor_is_removed_itself(path: Path) -> None:
+    writer = Writer.open(path, Durability.COMMIT)
+    for time in (0, 900 * DAY, 1, 901 * DAY, 5 * DAY):
+        writer.append(asked(time))
+    assert writer.cut(T0 + DAY, T0 + 10 * DAY) == 3
+    assert writer.cut(T0 + DAY, T0 + 10 * DAY) == 0
+    assert writer.cut(T0 - 500 * DAY, T0 - 100 * DAY) == 0  # the clock is set back
+    writer.close()
+    assert seqs(path) == [4, 5, 6]
+
+
 def test_rows_that_retention_removed_do_not_linger_in_the_file(path: Path) -> None:
     writer = Writer.open(path, Durability.COMMIT)
     writer.append(asked(1, reason="a-word-to-forget"), Kept("d", 1, '"a-payload-to-forget"', salt=b"s"))
