@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,19 @@ class FrameClient:
     def __init__(self, path: Path, timeout: float = PATIENCE) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.socket.connect(str(path))
+                break
+            except BlockingIOError:  # too many wait to be accepted: the shim comes again, too
+                if time.monotonic() > end:
+                    self.socket.close()
+                    raise
+                select.select([], [], [], 0.01)
+            except OSError:
+                self.socket.close()
+                raise
         self._buffer = bytearray()
         self._answers: list[Answer] = []
         self._serial = 0

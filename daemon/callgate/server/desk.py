@@ -37,6 +37,8 @@ class Visit:
     ended: bool = False
     """The shim said that its server has ended."""
     asked: int = 0
+    left: bool = False
+    """The connection has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Desk:
 
     def gone(self, visit: Visit) -> None:
         """A connection has ended: note a server that lost its shim, and see to it that it does not live on."""
+        visit.left = True
         session = visit.session
         if session is None:
             return
@@ -150,6 +153,8 @@ class Desk:
             detail["resumed"] = True
         verdict = self.gate.launch(session, hello.argv, detail)
         self.send(visit, Reply(questions.answer(serial, verdict), self._doubt(serial)))
+        if visit.left:  # before it was answered
+            self.gone(visit)
 
     def _unmet(self, visit: Visit, serial: int, why: str) -> None:
         answer = questions.answer(serial, self.gate.in_doubt(why))
