@@ -76,13 +76,13 @@ def edit(data: bytes, format: Format, edits: Sequence[Edit]) -> bytes:
     return mark + text.encode()
 
 
-def holds_surrogate(value: object) -> bool:
+def _holds_surrogate(value: object) -> bool:
     """Does some text in the value hold half of a surrogate pair, which UTF-8 cannot write?"""
     if isinstance(value, str):
         return not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value)
     if isinstance(value, dict):
-        return any(holds_surrogate(key) or holds_surrogate(each) for key, each in value.items())
-    return isinstance(value, (list, tuple)) and any(holds_surrogate(each) for each in value)
+        return any(_holds_surrogate(key) or _holds_surrogate(each) for key, each in value.items())
+    return isinstance(value, (list, tuple)) and any(_holds_surrogate(each) for each in value)
 
 
 def _decoded(data: bytes) -> tuple[bytes, str]:
@@ -109,7 +109,7 @@ def _expected(document: object, each: Edit, language: _Language, text: str) -> o
             raise missing(each.at, f"would get text that does not parse ({error})") from error
         return _with(document, each.at, value, 0)
     if isinstance(each, Put):
-        if holds_surrogate([each.value, *each.at, _value_at(document, each.at)]):
+        if _holds_surrogate([each.value, *each.at, _value_at(document, each.at)]):
             raise missing(each.at, "holds half of a surrogate pair, which readers take differently")
         return _with(document, each.at, each.value, 0)
     return _without(document, each.at, 0)
