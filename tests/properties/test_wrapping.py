@@ -10,7 +10,7 @@ from callgate.model.errors import DocumentError
 from callgate.model.inventory import ConfigFile, Drop, Entry, Format, Put, Scope
 from callgate.wrap.plan import FilePlan, Known, Seen, plan_file
 from callgate.wrap.record import Owned
-from callgate.wrap.undo import still_there, undo, undo_of
+from callgate.wrap.undo import still_there, undo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,10 +124,7 @@ def wrapped(data: bytes, shape: str, format: Format) -> tuple[FilePlan | None, l
     made, left = plan_file(entries, Seen("/home/u/config", data), KNOWN)
     assert not left, left
     assert made is not None
-    owned = [
-        Owned(file, w.entry.name, w.entry.at, w.launcher, w.raw.argv, undo_of(data, format, w), 0)
-        for w in made.wrappings
-    ]
+    owned = [Owned(file, w.entry.name, w.entry.at, w.launcher, w.raw.argv, w.undo, 0) for w in made.wrappings]
     return made, owned
 
 

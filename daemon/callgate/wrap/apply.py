@@ -25,7 +25,7 @@ from callgate.wrap.record import Owned, Record, owned_in
 from callgate.wrap.report import Did, Item, Report
 from callgate.wrap.rewrite import PAUSE, TRIES, recover, rewrite
 from callgate.wrap.shadower import apply_shadows, plan_shadows
-from callgate.wrap.undo import still_there, undo_of
+from callgate.wrap.undo import still_there
 from callgate.wrap.unwrap import Unwrapper
 
 __all__ = ["Report", "Wrapper"]
@@ -153,7 +153,7 @@ class Wrapper:
                 problem = f"another program is writing it ({lock})"
             else:
                 try:
-                    return self._wrap_now(seen, entries)
+                    return self._wrap_now(planned, seen, entries)
                 except FileChangedError as error:
                     problem = str(error)
                 except (CallgateError, OSError) as error:
@@ -161,16 +161,19 @@ class Wrapper:
             time.sleep(PAUSE)
         return [report.left(Left(entry, Why.BUSY, problem)) for entry in entries]
 
-    def _wrap_now(self, seen: Seen, entries: list[Entry]) -> list[Item]:
+    def _wrap_now(self, planned: FilePlan, seen: Seen, entries: list[Entry]) -> list[Item]:
         target = Path(seen.target)
         record = self._journal.record(seen.target)
         if record is not None:
             record = recover(self._journal, record)
-        fresh, left = plan_file(entries, seen, self._known(self._journal.records()[0]))
+        fresh: FilePlan | None = planned
+        left: list[Left] = []
+        if (planned.target, planned.before) != (seen.target, seen.data) or len(entries) != len(planned.wrappings):
+            fresh, left = plan_file(entries, seen, self._known(self._journal.records()[0]))
         items = [report.left(each) for each in left]
         if fresh is None:
             return items
-        mine = tuple(self._owned(fresh, wrapping) for wrapping in fresh.wrappings)
+        mine = tuple(_owned(wrapping) for wrapping in fresh.wrappings)
         for each in mine:
             self._launch(each)
         there = still_there(seen.data, record.entries) if record else set()
@@ -178,13 +181,6 @@ class Wrapper:
         kept = tuple(e for e in record.entries if e.launcher in there - launchers) if record else ()
         rewrite(self._journal, record if there else None, target, (seen.data, fresh.after), (*kept, *mine))
         return [*report.wrapped(fresh), *items]
-
-    def _owned(self, plan: FilePlan, wrapping: Wrapping) -> Owned:
-        entry = wrapping.entry
-        undo = () if wrapping.adopted else undo_of(plan.before, plan.file.format, wrapping)
-        return Owned(
-            entry.file, entry.name, entry.at, wrapping.launcher, wrapping.raw.argv, undo, time.time_ns(), entry.project
-        )
 
     def _recover(self, record: Record) -> list[Item]:
         try:
@@ -218,3 +214,8 @@ class Wrapper:
                 except OSError as error:
                     raise WrapError(str(path), f"cannot be locked ({error})", "check its folder's rights") from error
             yield
+
+
+def _owned(wrapping: Wrapping) -> Owned:
+    entry, argv, now = wrapping.entry, wrapping.raw.argv, time.time_ns()
+    return Owned(entry.file, entry.name, entry.at, wrapping.launcher, argv, wrapping.undo, now, entry.project)

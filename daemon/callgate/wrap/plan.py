@@ -19,8 +19,9 @@ from enum import StrEnum
 from callgate.agents.formats import document
 from callgate.agents.shapes import SHAPES, RawEntry
 from callgate.model.errors import DocumentError
-from callgate.model.inventory import ConfigFile, Edit, Entry, KeyPath, Transport
+from callgate.model.inventory import ConfigFile, Edit, Entry, KeyPath, Put, Transport
 from callgate.wrap.foreign import gateway
+from callgate.wrap.record import Undo
 from callgate.wrap.script import launcher_path
 
 EXPANDED = frozenset("$%{}`")
@@ -80,6 +81,8 @@ class Wrapping:
     """It starts a launcher in our folder that the journal does not know (lost, or brought by a settings sync)."""
     note: str = ""
     """What else should be known of it, a sentence or empty."""
+    undo: tuple[Undo, ...] = field(default=(), repr=False)
+    """What puts back the values that the edits replace; empty for an adopted entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,18 @@ def plan_file(entries: list[Entry], look: Seen, known: Known) -> tuple[FilePlan 
         else:
             left.append(Left(entry, Why.KIND, raw.unwrappable or "it has no command to wrap"))
     after, kept, failed = _edited(look.data, file, wrappings)
+    kept = tuple(each if each.adopted else replace(each, undo=_undo_of(look.data, file, each)) for each in kept)
     return (FilePlan(file, look.target, look.data, after, kept) if kept else None), left + failed
+
+
+def _undo_of(data: bytes, file: ConfigFile, wrapping: Wrapping) -> tuple[Undo, ...]:
+    items = []
+    for edit in wrapping.edits:
+        assert isinstance(edit, Put), "shapes wrap by putting values"
+        span = document.locate(data, file.format, edit.at)
+        text = None if span is None else data[span.start : span.end]
+        items.append(Undo(edit.at[len(wrapping.entry.at) :], edit.value, text))
+    return tuple(items)
 
 
 def _wrapping(entry: Entry, raw: RawEntry, known: Known, again: bool) -> Wrapping | None:

@@ -9,8 +9,8 @@ from callgate.agents.formats import document
 from callgate.agents.shapes import SHAPES, RawEntry
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import Drop, Edit, Format, KeyPath, Put, PutText
-from callgate.wrap.plan import Wrapping, is_launcher
-from callgate.wrap.record import Owned, Undo
+from callgate.wrap.plan import is_launcher
+from callgate.wrap.record import Owned
 from callgate.wrap.shadows import dropped
 
 RESTORED = "the original text is back"
@@ -28,17 +28,6 @@ class Undone:
     reason: str
     done: bool
     launcher: str
-
-
-def undo_of(data: bytes, format: Format, wrapping: Wrapping) -> tuple[Undo, ...]:
-    """What puts back the values that the edits of `wrapping` replace in `data`. Raises DocumentError."""
-    items = []
-    for edit in wrapping.edits:
-        assert isinstance(edit, Put), "shapes wrap by putting values"
-        span = document.locate(data, format, edit.at)
-        text = None if span is None else data[span.start : span.end]
-        items.append(Undo(edit.at[len(wrapping.entry.at) :], edit.value, text))
-    return tuple(items)
 
 
 def undo(
