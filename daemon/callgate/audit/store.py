@@ -166,8 +166,8 @@ class Writer:
 
 
 def _old(times: list[object], before: int, now: int) -> int:
-    """How many of the oldest rows are old: all before the first that is not. A time yet to come says nothing; such a row
-    is old only where an old one follows it, so a clock that is set back removes no rows, and one false time keeps none.
+    """How many of the oldest rows are old: all before the first that is not. A time yet to come says nothing; such a
+    row is old only where an old one follows it: a clock that is set back removes no rows, and one false time keeps none.
     """
     count = 0
     for number, time in enumerate(times, 1):
