@@ -47,6 +47,8 @@ def with_effect(
         approval = _approval(entry, where)
         if approval.identities == (identity,):
             stated = entry["_meta"][META]
+            if stated.get("tools", {}) is None:  # a person's way to say that there are none
+                del stated["tools"]
             if tool is None:
                 stated["effect"] = effect.word
                 if effect is Effect.ALLOW and stated.get("tools", {}).get(ANY_TOOL) not in (None, effect.word):
