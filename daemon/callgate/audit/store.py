@@ -167,7 +167,7 @@ class Writer:
 
 def _old(times: list[object], before: int, now: int) -> int:
     """How many of the oldest rows are old: all before the first that is not. A time yet to come says nothing; such a
-    row is old only where an old one follows it: a clock that is set back removes no rows, and one false time keeps none.
+    row is old only where an old one follows it: a clock set back removes no rows, and one false time keeps none.
     """
     count = 0
     for number, time in enumerate(times, 1):
