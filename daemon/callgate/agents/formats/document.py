@@ -50,11 +50,9 @@ def locate(data: bytes, format: Format, at: KeyPath) -> Span | None:
     mark, text = _decoded(data)
     language = _LANGUAGES[format]
     document = language.read(text)
-    span = language.find(text, at)
+    span = _located(language, text, document, at)
     if span is None:
         return None
-    if not _same(_fragment_value(language, text, span, text[span.start : span.end]), _value_at(document, at)):
-        raise missing(at, "cannot be located without doubt")
     start = len(mark) + len(text[: span.start].encode())
     return Span(start, start + len(text[span.start : span.end].encode()))
 
@@ -111,8 +109,19 @@ def _expected(document: object, each: Edit, language: _Language, text: str) -> o
     if isinstance(each, Put):
         if _holds_surrogate([each.value, *each.at, _value_at(document, each.at)]):
             raise missing(each.at, "holds half of a surrogate pair, which readers take differently")
+        _located(language, text, document, each.at)  # what could not be put back is not replaced either
         return _with(document, each.at, each.value, 0)
     return _without(document, each.at, 0)
+
+
+def _located(language: _Language, text: str, document: object, at: KeyPath) -> Span | None:
+    """Where the value stands, proved: its text, read alone, is the value that the whole document has there."""
+    span = language.find(text, at)
+    if span is not None:
+        alone = _fragment_value(language, text, span, text[span.start : span.end])
+        if not _same(alone, _value_at(document, at)):
+            raise missing(at, "cannot be located without doubt")
+    return span
 
 
 def _fragment_value(language: _Language, text: str, span: Span, fragment: str) -> object:

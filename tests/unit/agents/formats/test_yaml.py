@@ -235,6 +235,7 @@ def test_dropping_takes_the_line_or_one_comma(before: str, at: tuple[str, ...], 
         ("- a: 1\n  b: 2\n", Drop((0, "a"))),
         ("x:\n  a: 1\n", Drop(("x", "a"))),
         ("x:\n- a\ny: 1\n", Put(("x",), [])),
+        ("x: |+\n  its blank lines count\n\n\n", Put(("x",), "y")),
     ],
 )
 def test_an_edit_that_cannot_be_made_without_doubt_is_refused(text: str, wrong: Edit) -> None:
