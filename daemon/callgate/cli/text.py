@@ -16,7 +16,7 @@ from rich.text import Text
 Json = dict[str, Any]
 
 EFFECTS = {"allow": ("●", "green"), "ask": ("●", "yellow"), "deny": ("●", "red")}
-STATES = {"wrapped": "green", "left": "yellow", "unwrapped": "red", "changed": "red"}
+STATES = {"wrapped": "green", "left": "yellow", "open": "red"}
 
 console = Console(highlight=False, soft_wrap=False)
 

@@ -37,13 +37,13 @@ def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Js
     worker = _worker(env, home)
     registry = LocalRegistry(worker.folders.registry)
     registry.reload()
-    worker.look("asked", agent)
+    worker.look("asked")
 
     def verdict(identified: Identified) -> Json:
         found = ladder.judge_launch(registry.rules, identified, worker.settings.on_doubt)
         return {"effect": found.effect.word, "rule": found.rule, "reason": found.reason}
 
-    return describe(worker, verdict)
+    return describe(worker, verdict, agent)
 
 
 def wrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:

@@ -15,6 +15,7 @@ from callgate.agents import ALL
 from callgate.audit.argv import redact_argv, redact_url
 from callgate.discovery.drift import Drift, drift
 from callgate.discovery.identify import Identifier
+from callgate.discovery.launch.urls import normal
 from callgate.discovery.live import running
 from callgate.discovery.scan import scan
 from callgate.model.errors import CallgateError
@@ -98,14 +99,12 @@ class Worker:
             self._wrapper.settings = settings
             self._guarded(self._wrapper.install)
 
-    def look(self, reason: str, agent: str | None = None) -> None:
+    def look(self, reason: str) -> None:
         """Look at the machine; record what changed since the last look; by policy, wrap again."""
         with self._lock:
             before = self.inventory
             found = scan(self._around, self.settings.scan, agents=ALL)
-            found = replace(found, running=running(found))
-            if agent is not None:
-                found = replace(found, entries=tuple(one for one in found.entries if one.agent == agent))
+            found = replace(found, running=running(found, identify=self._identifier.identify))
             self.inventory = found
             self._plan = self._wrapper.plan(found)
             if reason not in ("start", "asked"):
@@ -125,16 +124,18 @@ class Worker:
                 excepted = [] if agent is None else [one for one in wanted["except"] if one != agent]
                 self._want({"on": True, "except": excepted})
                 self._recover()
-            self.look("asked", agent)
+            self.look("asked")
             if dry_run:
-                return report_json(self._wrapper.preview(self._plan))
-            return report_json(self._wrap([wrapping.entry for wrapping in self._plan.wrappings]))
+                return report_json(self._wrapper.preview(self._plan), agent)
+            entries = [one.entry for one in self._plan.wrappings if agent in (None, one.entry.agent)]
+            return report_json(self._wrap(entries), agent)
 
     def unwrap(self, agent: str | None = None, *, dry_run: bool = False) -> Json:
         """Give files back (of one agent), and leave them alone from now on. The report as JSON."""
         with self._lock:
+            self.look("asked")
             if dry_run:
-                return report_json(self._wrapper.preview_unwrap(agent))
+                return report_json(self._wrapper.preview_unwrap(agent, self.inventory.entries))
             wanted = self._wanted()
             self._want(
                 {"on": False, "except": []}
@@ -142,7 +143,7 @@ class Worker:
                 else {"on": wanted["on"], "except": sorted({*wanted["except"], agent})}
             )
             self._recover()
-            report = self._wrapper.unwrap(agent)
+            report = self._wrapper.unwrap(agent, self.inventory.entries)
             self._owner.record(self._report_events(report))
             self.look("asked")
             return report_json(report)
@@ -158,7 +159,7 @@ class Worker:
                 if left is None:
                     again = planned[id(entry)].again if id(entry) in planned else False
                     found.append((entry, "open", "someone took the launcher out again" if again else "not wrapped yet"))
-                elif left.why in (Why.OURS, Why.FOREIGN):
+                elif left.why in (Why.OURS, Why.SHADOWED):
                     found.append((entry, "wrapped", "" if left.why is Why.OURS else left.reason))
                 else:
                     found.append((entry, "left", left.reason))
@@ -175,7 +176,7 @@ class Worker:
     def identity(self, entry: Entry) -> Identified:
         """What an entry really starts or reaches."""
         if entry.transport is Transport.HTTP and entry.url:
-            return Identified(ServerIdentity("url", entry.url.split("?")[0]), "the address in the entry")
+            return Identified(ServerIdentity("url", normal(entry.url) or entry.url), "the address in the entry")
         path = self._around.env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
         return self._identifier.identify(Launch(entry.argv, entry.cwd or entry.project or self._around.home, path))
 
@@ -254,22 +255,25 @@ class Worker:
         ]
 
 
-def report_json(report: Report) -> Json:
-    """A report as the local API gives it."""
+def report_json(report: Report, agent: str | None = None) -> Json:
+    """A report (of one agent) as the local API gives it."""
     return {
         "items": [
             {"file": item.file, "agent": item.agent, "entry": item.entry, "done": item.done.value, "why": item.why}
             for item in report.items
+            if agent in (None, item.agent)
         ]
     }
 
 
-def describe(worker: Worker, verdict: Callable[[Identified], Json]) -> Json:
-    """An inventory as the local API gives it; `verdict` says what the registry makes of a server."""
+def describe(worker: Worker, verdict: Callable[[Identified], Json], agent: str | None = None) -> Json:
+    """An inventory (of one agent) as the local API gives it; `verdict` says what the registry makes of a server."""
     found = worker.inventory
     names = {agent.id: agent.name for agent in ALL}
     servers = []
     for entry, state, why in worker.states():
+        if agent not in (None, entry.agent):
+            continue
         identified = worker.identity(entry)
         servers.append(
             {
@@ -295,6 +299,7 @@ def describe(worker: Worker, verdict: Callable[[Identified], Json]) -> Json:
         "agents": [
             {"id": one.id, "name": one.name, "version": one.version, "evidence": list(one.evidence)}
             for one in found.agents
+            if agent in (None, one.id)
         ],
         "servers": servers,
         "running": [
@@ -308,10 +313,14 @@ def describe(worker: Worker, verdict: Callable[[Identified], Json]) -> Json:
             }
             for one in found.running
         ],
-        "skipped": [{"what": one.what, "reason": one.reason, "agent": one.agent} for one in found.skipped],
+        "skipped": [
+            {"what": one.what, "reason": one.reason, "agent": one.agent}
+            for one in found.skipped
+            if agent in (None, one.agent)
+        ],
         "blind": [
-            {"agent": agent.name, "what": agent.blind}
-            for agent in ALL
-            if agent.blind and any(one.id == agent.id for one in found.agents)
+            {"agent": each.name, "what": each.blind}
+            for each in ALL
+            if each.blind and agent in (None, each.id) and any(one.id == each.id for one in found.agents)
         ],
     }
