@@ -295,7 +295,7 @@ def test_without_a_daemon_the_setting_decides_and_the_spool_remembers(
 
 
 def test_nobody_waits_for_a_daemon_that_is_known_to_be_away(place: Place) -> None:
-    place.settle("observe", deadline=0.5)
+    place.settle("enforce", "allow", deadline=0.5)
     with Shimmed(place.command(*peer())) as shim:
         start = time.monotonic()
         shim.call(1, "echo")

@@ -104,10 +104,14 @@ class Answers:
             if isinstance(line, Oversize):
                 self._oversize(line)
             elif self._lists or self._batches:
-                self._inspect(line, now)
-            else:
+                self._inspect(line if isinstance(line, bytes) else b"".join(line), now)
+            elif isinstance(line, bytes):
                 self._out.client.append(line)
-                self._look(line, now)
+                self._look(line, len(line), now)
+            else:
+                self._out.client += line
+                ends = line[0][: mcp.HINT] + b"".join(line[-2:])[-mcp.HINT :]
+                self._look(ends, sum(map(len, line)), now)
 
     def finish(self) -> None:
         """The server has said all: what it left without a newline goes on too, unless it could be a list of tools."""
@@ -132,19 +136,19 @@ class Answers:
             self.held -= 1
             self._out.client.append(line.edited())
 
-    def _look(self, line: bytes, now: float) -> None:
-        """Note whose answer this seems to be. A hint by a glance: nothing is decided on it."""
+    def _look(self, line: bytes, size: int, now: float) -> None:
+        """Note whose answer this seems to be. A hint by a glance (at the ends of a long line): it decides nothing."""
         if self._calls:
             id_bytes = mcp.peek_id(line)
             call = self._calls.pop(id_bytes, None) if id_bytes is not None else None
             if call is not None:
-                failed = len(line) <= LOOK_MAX and mcp.looks_failed(line)
+                failed = size <= LOOK_MAX and mcp.looks_failed(line)
                 self._questions.note(
                     b'{"what":"answered","call":%d,"ms":%.3f,"bytes":%d,"error":%b}'
-                    % (call[0], (now - call[1]) * 1000, len(line), b"true" if failed else b"false")
+                    % (call[0], (now - call[1]) * 1000, size, b"true" if failed else b"false")
                 )
                 return
-        if len(line) <= LOOK_MAX:
+        if size <= LOOK_MAX:
             if b'"method"' in line:
                 method = mcp.peek_request(line)
                 if method is not None:
@@ -182,7 +186,7 @@ class Answers:
             self._out.to_client("[" + ",".join(denials) + "]")
         if not listings:
             self._out.client.append(held.edited())
-            self._look(line, now)
+            self._look(line, len(line), now)
             return
         held.waiting = len(listings)
         self.held += 1
@@ -214,7 +218,7 @@ class Answers:
         names, id_text = salvage(body)
         if names is None or (names and "result" not in [name.casefold() for name in names]):
             self._out.client.append(line)
-            self._look(line, now)
+            self._look(line, len(line), now)
             return
         waiting = list(self._lists.values())
         refused_ids = [id_text] if id_text in waiting else waiting or [id_text]

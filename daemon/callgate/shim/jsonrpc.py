@@ -156,18 +156,25 @@ def walk(text: str, at: int, scan: Scan) -> tuple[list[tuple[str, object, int, i
         if text[at] != '"':
             raise StopIteration(at)
         name, at = scanstring(text, at + 1, True)
-        at = _skip(text, at)
+        if text[at] <= " ":  # whitespace, or an error: worth a call
+            at = _skip(text, at)
         if text[at] != ":":
             raise StopIteration(at)
-        start = _skip(text, at + 1)
+        start = at + 1
+        if text[start] <= " ":
+            start = _skip(text, start)
         value, end = scan(text, start)
         members.append((name, value, start, end))
-        at = _skip(text, end)
+        at = end
+        if text[at] <= " ":
+            at = _skip(text, at)
         if text[at] == "}":
             return members, at + 1
         if text[at] != ",":
             raise StopIteration(at)
-        at = _skip(text, at + 1)
+        at += 1
+        if text[at] <= " ":
+            at = _skip(text, at)
 
 
 def elements(text: str, at: int) -> tuple[list[Part], int]:

@@ -1,4 +1,4 @@
-"""Pure: newline-framed bytes, cut into lines without copying more than once and without growing without bound."""
+"""Pure: newline-framed bytes, cut into lines without needless copies and without growing without bound."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ class Oversize:
         self.ended = ended
 
 
-class Lines:
-    """Feed it chunks as they are read; it returns whole lines, their newline included, in order."""
+Line = bytes | list[bytes] | Oversize
+"""One line with its newline; a list when it came in several chunks: whoever needs it in one piece joins it."""
 
-    __slots__ = ("_limit", "_parts", "_tail", "size")
+
+class Lines:
+    """Feed it chunks as they are read; it returns whole lines in order."""
+
+    __slots__ = ("_limit", "_parts", "_size", "_tail")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
         self._tail: bytes | None = None  # the end of a line that is being thrown away
-        self.size = 0
-        """Bytes held of the unfinished line."""
+        self._size = 0
 
-    def feed(self, chunk: bytes) -> list[bytes | Oversize]:
+    def feed(self, chunk: bytes) -> list[Line]:
         """The lines that `chunk` completes."""
         end = chunk.find(b"\n") + 1
         if end == len(chunk) <= self._limit and not self._parts and self._tail is None:
             return [chunk]  # one whole line: the usual case
-        out: list[bytes | Oversize] = []
+        out: list[Line] = []
         at = 0
         while end:
             self._add(chunk[at:end], out)
@@ -43,7 +46,8 @@ class Lines:
                 out.append(Oversize(self._tail, ended=True))
                 self._tail = None
             else:
-                out.append(self.rest())
+                out.append(self._parts if len(self._parts) > 1 else self._parts[0])
+                self._parts, self._size = [], 0
             at = end
             end = chunk.find(b"\n", at) + 1
         if at < len(chunk):
@@ -53,16 +57,16 @@ class Lines:
     def rest(self) -> bytes:
         """What has come since the last newline, to be asked for at the end of the stream; empty when it is too long."""
         rest = b"".join(self._parts)
-        self._parts, self.size = [], 0
+        self._parts, self._size = [], 0
         return rest
 
-    def _add(self, piece: bytes, out: list[bytes | Oversize]) -> None:
+    def _add(self, piece: bytes, out: list[Line]) -> None:
         if self._tail is not None:
             self._tail = (self._tail + piece)[-GLIMPSE:]
             return
         self._parts.append(piece)
-        self.size += len(piece)
-        if self.size > self._limit:
+        self._size += len(piece)
+        if self._size > self._limit:
             whole = self.rest()
             self._tail = whole[-GLIMPSE:]
             out.append(Oversize(whole[:GLIMPSE], ended=False))

@@ -33,13 +33,15 @@ class Question:
 class Questions:
     """Open questions, in the order they were asked, and the notes that travel with them.
 
-    A question waits for `deadline` seconds. But once the gate has been gone for that long nobody waits any more:
-    everything asked then is in doubt at once, until a connection is up and its HELLO is answered.
+    A question waits for `deadline` seconds. But once the gate has been away for that long nobody waits any more:
+    everything asked then is in doubt at once, until a connection is up and its HELLO is answered. While there is no
+    connection at all, `grace` seconds are enough.
     """
 
     __slots__ = (
+        "_away_since",
         "_deadline",
-        "_gone_since",
+        "_grace",
         "_greeting",
         "_hello",
         "_notes",
@@ -50,9 +52,10 @@ class Questions:
         "ready",
     )
 
-    def __init__(self, deadline: float, now: float) -> None:
+    def __init__(self, deadline: float, grace: float, now: float) -> None:
         self._deadline = deadline
-        self._gone_since = now
+        self._grace = grace
+        self._away_since = now
         self._hello = 0
         self._greeting = NEVER
         self._serial = 0
@@ -96,7 +99,7 @@ class Questions:
         self.frames = []
         if self.ready:
             self.ready = False
-            self._gone_since = now
+            self._away_since = now
 
     def ask(self, kind: int, flags: int, body: bytes, subject: object, now: float) -> Question:
         """Open a question and send it, if there is someone to send it to."""
@@ -128,7 +131,7 @@ class Questions:
         """When something is overdue, at the earliest."""
         for question in self.open.values():  # the first is the oldest
             due = question.asked + self._deadline
-            return due if self.ready else min(due, self._gone_since + self._deadline, self._greeting)
+            return due if self.ready else min(due, self._away_at(), self._greeting)
         return self._greeting
 
     def overdue(self, now: float) -> list[Question]:
@@ -139,12 +142,16 @@ class Questions:
             return []
         if now >= self._greeting:
             self.hung = True
-        gone = not self.ready and now >= self._gone_since + self._deadline
-        late = [question for question in self.open.values() if gone or now >= question.asked + self._deadline]
+        away = not self.ready and now >= self._away_at()
+        late = [question for question in self.open.values() if away or now >= question.asked + self._deadline]
         for question in late:
             del self.open[question.serial]
         if self.ready:
             self.ready = False
             self.hung = True
-            self._gone_since = late[0].asked
+            self._away_since = late[0].asked
         return late
+
+    def _away_at(self) -> float:
+        """From when on a gate that does not answer counts as away."""
+        return self._away_since + (self._deadline if self._hello else self._grace)

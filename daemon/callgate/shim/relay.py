@@ -61,7 +61,8 @@ class Relay:
         self._early: list[bytes] = []
         self._ended = False
         self.out = Out()
-        self.questions = Questions(terms.deadline, now)
+        # A spooled row is as good as a question where everything passes: then nobody waits for a daemon that is away.
+        self.questions = Questions(terms.deadline, terms.deadline if terms.enforce else 0.0, now)
         self._answers = Answers(self.out, self.questions, terms.message_max)
         self._requests = Requests(self.out, self.questions, self._answers, terms.message_max, terms.uid)
         self.launch = WAITING if terms.enforce else STARTED

@@ -48,7 +48,7 @@ class Requests:
             if isinstance(line, Oversize):
                 self._oversize(line)
             else:
-                self._line(line, now)
+                self._line(line if isinstance(line, bytes) else b"".join(line), now)
 
     def finish(self, now: float) -> None:
         """The client will say no more. A last line without newline counts: servers read it."""

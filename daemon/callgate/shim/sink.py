@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import posix
 
+JOIN_MAX = 64 * 1024
+"""Bytes up to which several pieces become one write: what a pipe holds."""
+
 
 class Sink:
     """Owns nothing but the queue; the descriptor must be non-blocking."""
@@ -20,12 +23,16 @@ class Sink:
 
     def push(self, pieces: list[bytes]) -> None:
         """Write `pieces` in order, as much of them as fits now."""
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self.broken:
             return
-        self.size += len(data)
-        self._queue.append(data)
-        if len(self._queue) == 1:
+        size = sum(map(len, pieces))
+        idle = not self._queue
+        self.size += size
+        if size <= JOIN_MAX and len(pieces) > 1:
+            self._queue.append(b"".join(pieces))
+        else:
+            self._queue += pieces
+        if idle:
             self.flush()
 
     def flush(self) -> None:

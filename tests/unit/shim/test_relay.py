@@ -493,8 +493,23 @@ def test_what_cannot_be_decided_in_time_is_done_by_the_setting_and_spooled(
     assert scene.to_server() + scene.to_client() == b""
 
 
+def test_in_observe_mode_nobody_waits_for_a_gate_that_is_away() -> None:
+    scene = Scene(enforce=False, gate=False)
+    scene.client(call(1))
+    scene.wait(0)
+    assert scene.to_server() == line(call(1))
+    scene.greet()
+    scene.client(call(2))
+    scene.wait(0.1)
+    assert scene.to_server() == b""
+    scene.disconnect()
+    scene.wait(0)
+    assert scene.to_server() == line(call(2))
+    assert len(scene.spooled) == 2
+
+
 def test_once_the_gate_is_known_to_be_away_nobody_waits() -> None:
-    scene = Scene(enforce=False)
+    scene = Scene(on_doubt=frames.ALLOW)
     scene.disconnect()
     scene.wait(DEADLINE + 1)
     scene.client(call(1))
