@@ -17,11 +17,13 @@ Answer = dict[str, Any]
 
 TIMEOUT = 120.0
 """Seconds for one request: `verify` reads the whole log."""
+ALIVE = 10.0
+"""Seconds after which a daemon that says nothing counts as away."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("callgate", timeout=TIMEOUT)
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("callgate", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -41,9 +43,11 @@ class Client:
     def running(self) -> bool:
         """Does a daemon answer?"""
         try:
-            self.status()
+            self._ask("GET", "/v1/status", None, ALIVE)
         except DaemonAwayError:
             return False
+        except CallgateError:  # it complains, so it is there
+            return True
         return True
 
     def status(self) -> Answer:
@@ -97,8 +101,8 @@ class Client:
     def _post(self, path: str, body: Mapping[str, object]) -> Answer:
         return self._ask("POST", path, json.dumps(body).encode())
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        connection = _UnixConnection(self._path)
+    def _ask(self, method: str, path: str, body: bytes | None, timeout: float = TIMEOUT) -> Answer:
+        connection = _UnixConnection(self._path, timeout)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
             response = connection.getresponse()

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 BODY_MAX = 64 * 1024
 """Bytes of one request's body."""
+SHUTDOWN = 2.0
+"""Seconds that a request may still take when the daemon ends."""
 
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,10 +67,18 @@ async def serve(path: Path, backend: Backend) -> web.AppRunner:
     for line, function in routes(backend).items():
         method, _, where = line.partition(" ")
         application.router.add_route(method, where, _handler(function))
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN)
     await runner.setup()
     await web.SockSite(runner, sockets.listen(path)).start()
     return runner
+
+
+async def listen_again(runner: web.AppRunner, path: Path) -> None:
+    """Listen on `path` anew, in place of the socket that somebody took away. Raises CallgateError."""
+    listening = sockets.listen(path)
+    for site in list(runner.sites):
+        await site.stop()
+    await web.SockSite(runner, listening).start()
 
 
 def _handler(function: Callable[[web.Request, Json], Json]) -> Handler:

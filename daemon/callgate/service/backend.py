@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from callgate import __version__
 from callgate.audit.store import Filter
 from callgate.model.call import Effect
-from callgate.model.errors import CallgateError
+from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event, Row
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.inventory import Entry
@@ -45,6 +45,12 @@ class Desktop:
         if daemon.registry.problem:
             problems.append(daemon.registry.problem)
         problems += daemon.opened_findings
+        problems += daemon.incidents
+        try:
+            counts = daemon.reader.counts()
+        except AuditError as error:
+            counts = {"rows": 0, "bytes": 0, "effects": {}}
+            problems.append(str(error))
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -57,7 +63,7 @@ class Desktop:
             "skipped": len(inventory.skipped),
             "shims": len(daemon.listener.desk.sessions),
             "registry": daemon.registry_facts(),
-            "log": daemon.reader.counts(),
+            "log": counts,
             "folders": {"config": str(daemon.folders.config), "data": str(daemon.folders.data)},
             "problems": problems,
         }
@@ -222,7 +228,10 @@ def row_json(row: Row) -> Json:
 
 def _number(name: str, text: str) -> int:
     try:
-        return int(text)
+        number = int(text)
+        if not 0 <= number < 2**63:
+            raise ValueError(text)
+        return number
     except ValueError:
         raise CallgateError("log", f"`{name}` must be a number, not {text!r}", "see `callgate log --help`") from None
 

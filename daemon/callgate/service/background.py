@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import tomlkit
@@ -15,12 +18,18 @@ from callgate.client import Client
 from callgate.model.call import Mode
 from callgate.model.errors import CallgateError, DaemonAwayError, SettingsError
 from callgate.settings import SETTINGS_MAX, load
-from callgate.system.files import read_capped, replace_file
+from callgate.system.files import locked, read_capped, replace_file
 from callgate.system.paths import Folders
+from callgate.system.processes import process
 
 START_TIME = 20.0
 """Seconds that the daemon may take to come up (a cold disk, a busy machine)."""
-STOP_TIME = 15.0
+STOP_TIME = 10.0
+MUTE_TIME = 5.0
+"""Seconds for a daemon that is there but does not answer; longer than one that lost its socket needs to see it."""
+PAUSE = 0.05
+LOG_MAX = 4 * 1024 * 1024
+"""Bytes of the daemon's own log, beyond which a new one is begun; the one before is kept."""
 LOG_TAIL = 2000
 """Bytes of the daemon's log that are looked at for the reason of a failed start."""
 
@@ -32,44 +41,97 @@ def ensure(where: Folders, env: Mapping[str, str], home: Path | None) -> bool:
         return False
     where.make()
     load(where.settings)  # broken settings are said here, on the user's terminal
-    command = [sys.executable, "-I", "-m", "callgate.service", *(["--home", str(home)] if home else [])]
-    with where.daemon_log.open("ab") as out:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            cwd="/",
-            env=dict(env),
-            start_new_session=True,
-        )
-    until = time.monotonic() + START_TIME
-    while time.monotonic() < until:
-        if client.running():
-            return True
-        try:
-            child.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-        if client.running():  # another one won the race for the lock
-            return True
-        raise CallgateError("daemon", f"did not start: {_last_line(where)}", f"see {where.daemon_log}")
-    child.kill()
-    raise CallgateError("daemon", f"did not come up in {START_TIME:.0f} s", f"see {where.daemon_log}")
+    if _is_held(where):  # one is starting, ending, or has lost its socket and will soon make it anew
+        if _wait(lambda: client.running() or not _is_held(where), MUTE_TIME) and client.running():
+            return False
+        _end(where)
+    child = _start(where, env, home)
+    try:
+        if _wait(lambda: client.running() or (child.poll() is not None and not _is_held(where)), START_TIME):
+            if client.running():  # ours, or another one that won the race for the lock
+                return True
+            raise CallgateError("callgate daemon", f"did not start: {_last_line(where)}", f"see {where.daemon_log}")
+        raise CallgateError("callgate daemon", f"did not come up in {START_TIME:.0f} s", f"see {where.daemon_log}")
+    except BaseException:  # interrupted as well: what was begun here must not come up by itself later
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_TIME)
+        child.kill()
+        raise
 
 
 def stop(where: Folders) -> bool:
     """End the daemon. False if none runs. Raises CallgateError if it does not end."""
-    client = Client(where.api_socket)
     try:
-        client.stop()
+        Client(where.api_socket).stop()
     except DaemonAwayError:
+        if not _is_held(where):
+            return False
+        _end(where)
+        return True
+    if not _wait(lambda: not _is_held(where), STOP_TIME):
+        _end(where)
+    return True
+
+
+def _start(where: Folders, env: Mapping[str, str], home: Path | None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-m", "callgate.service", *(["--home", str(home)] if home else [])]
+    moved = {"CALLGATE_HOME": str(where.config.parent)} if env.get("CALLGATE_HOME") else {}  # it may be relative
+    with contextlib.suppress(FileNotFoundError):
+        if where.daemon_log.stat().st_size > LOG_MAX:
+            where.daemon_log.replace(where.daemon_log.with_suffix(".log.old"))
+    try:
+        with where.daemon_log.open("ab") as out:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                env={**env, **moved},
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise CallgateError("callgate daemon", f"cannot be started ({error})", "check Callgate's folders") from error
+
+
+def _is_held(where: Folders) -> bool:
+    """Is there a daemon, whether it answers or not?"""
+    try:
+        with locked(where.pid_file):
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:  # no such folder: nothing was ever started here
         return False
-    until = time.monotonic() + STOP_TIME
-    while where.api_socket.exists() or where.gate_socket.exists():
+
+
+def _end(where: Folders) -> None:
+    """End a daemon that does not answer. Raises CallgateError if it cannot be."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if (pid := _pid(where)) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if _wait(lambda: not _is_held(where), STOP_TIME):
+            return
+    raise CallgateError("callgate daemon", "does not answer and does not end", f"see {where.daemon_log}")
+
+
+def _pid(where: Folders) -> int | None:
+    """The daemon's pid, if a daemon it is."""
+    try:
+        found = process(int(read_capped(where.pid_file, 64)))
+    except (OSError, ValueError, CallgateError):
+        return None
+    return found.pid if found and found.uid == os.getuid() and "callgate.service" in found.argv else None
+
+
+def _wait(ready: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not ready():
         if time.monotonic() > until:
-            raise CallgateError("daemon", f"did not end in {STOP_TIME:.0f} s", f"see {where.daemon_log}")
-        time.sleep(0.02)
+            return False
+        time.sleep(PAUSE)
     return True
 
 
@@ -95,4 +157,5 @@ def _last_line(where: Folders) -> str:
         lines = where.daemon_log.read_bytes()[-LOG_TAIL:].decode(errors="replace").split("\n")
     except OSError:
         return "it left no log"
-    return next((line for line in reversed(lines) if line.strip()), "it left no log")
+    last = next((line for line in reversed(lines) if line.strip()), "it left no log")
+    return last.removeprefix("callgate: ")

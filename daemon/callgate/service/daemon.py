@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+
+from aiohttp import web
 
 from callgate import __version__
 from callgate.audit.store import Reader, Writer
@@ -24,19 +28,28 @@ from callgate.server.listener import Listener
 from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.key import payload_key
+from callgate.service.quiet import Quiet
 from callgate.service.survey import Survey
 from callgate.service.worker import Worker
-from callgate.settings import Settings, load
+from callgate.settings import CONNECTIONS_MAX, Settings, load
 from callgate.system import sockets
-from callgate.system.files import locked
+from callgate.system.files import identity, locked
 from callgate.system.paths import Folders, folders, surroundings
 
 log = logging.getLogger(__name__)
 
 DAY = 86_400 * 10**9
 """Nanoseconds."""
-SLICE = 3600.0
+RETIRE = 3600.0
 """Seconds between two looks for rows that are past their retention."""
+TICK = 1.0
+"""Seconds between two looks after our own sockets, log and spool."""
+SPOOL_TIME = 5.0
+"""Seconds that the start may take for what shims spooled; the rest is taken in by and by."""
+FILES_WANTED = 2 * CONNECTIONS_MAX
+"""Open files that all connections and our own work need; many systems allow 1024 unless asked."""
+LOCK_WAIT = 2.0
+"""Seconds for whoever only looks whether the lock is free, or for a daemon that is ending."""
 
 
 class Daemon:
@@ -49,6 +62,7 @@ class Daemon:
         self.registry = LocalRegistry(where.registry)
         self.registry.reload()
         self.audit = Writer.open(where.audit, self.settings.audit.durability)
+        self._log_is_open = True
         self.reader = Reader(where.audit)
         self.key = payload_key(where)
         self.gate = Gate(self.audit, lambda: self.registry.rules, self.settings, time.time_ns, self.key)
@@ -58,7 +72,13 @@ class Daemon:
         self.listener = Listener(
             sockets.listen(where.gate_socket), self.gate, self.survey, self.workers, self.undertaker
         )
-        self.thread = threading.Thread(target=self.listener.run, name="callgate-gate")
+        self.thread = threading.Thread(target=self._listen, name="callgate-gate")
+        self.intake: spool.Intake | None = None
+        self.incidents: list[str] = []
+        """What was done to our own files while we ran."""
+        self._seen: dict[Path, tuple[int, int] | None] = {}
+        self._see(where.audit)
+        self._see(where.gate_socket)
         self.worker = Worker(where, surroundings(os.environ, home), self)
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,13 +99,15 @@ class Daemon:
     def apply(self, settings: Settings) -> None:
         """Put other settings in force, for calls and for shims."""
         before, self.settings = self.settings, settings
+        done: Future[bool] = Future()
 
         def job() -> None:
             self.gate.settings = settings
             changed = {"from": before.mode.value, "to": settings.mode.value, "on_doubt": settings.on_doubt.word}
             self.gate.record(Event("settings.changed", time.time_ns(), mode=settings.mode.value, detail=changed))
 
-        self.listener.submit(job)
+        self.listener.submit(job, done.set_result)
+        done.result()
         self.worker.refresh_shims(settings)
 
     def reload(self) -> None:
@@ -96,6 +118,10 @@ class Daemon:
             log.warning("audit.durability changes with the next start of the daemon")
         if settings != self.settings:
             self.apply(settings)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Put the registry file in force, if it has changed."""
         if self.registry.reload():
             self.record([Event("registry.changed", time.time_ns(), detail=self.registry_facts())])
 
@@ -126,23 +152,94 @@ class Daemon:
         self.record([Event("daemon.started", self.started, mode=self.settings.mode.value, detail=facts)])
         runner = None
         try:
-            await asyncio.to_thread(self._take_in_spool)
-            self.worker.start()
+            await asyncio.to_thread(self._take_in_spool, SPOOL_TIME)
+            await asyncio.to_thread(self.worker.start)
             runner = await api.serve(self.folders.api_socket, Desktop(self))
+            self._see(self.folders.api_socket)
             log.info("ready, pid %d, mode %s", os.getpid(), self.settings.mode)
+            retire = time.monotonic()
             while not self._stop.is_set():
+                if time.monotonic() >= retire:
+                    retire = time.monotonic() + RETIRE
+                    await asyncio.to_thread(self._retire)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), SLICE)
-                await asyncio.to_thread(self._retire)
+                    await asyncio.wait_for(self._stop.wait(), TICK)
+                    break
+                await self._tick(runner)
         finally:
             if runner is not None:
                 await runner.cleanup()
             await asyncio.to_thread(self._end)
 
-    def _take_in_spool(self) -> None:
-        taken = {str(row.event.detail.get("file")): dict(row.event.detail) for row in self.reader.recent(spool.TAKEN)}
-        count = spool.take_in(self.folders.spool, taken, self.record, time.time_ns)
-        if count:
+    def _listen(self) -> None:
+        """The body of the gate's thread. A daemon without its gate is of no use: it ends, and says why."""
+        try:
+            self.listener.run()
+        except Exception:  # a task edge
+            log.exception("the gate has failed, so the daemon ends")
+            self.request_stop()
+
+    async def _tick(self, runner: web.AppRunner) -> None:
+        """See to it that our own files are there, and take in what shims spooled meanwhile."""
+        try:
+            await asyncio.to_thread(self._mend)
+            if identity(self.folders.api_socket) != self._seen.get(self.folders.api_socket):
+                await api.listen_again(runner, self.folders.api_socket)
+                self._see(self.folders.api_socket)
+                await asyncio.to_thread(self._incident, "the socket of the local API was removed")
+            await asyncio.to_thread(self._take_in_spool, TICK)
+        except (CallgateError, OSError) as error:
+            log.error("%s", error)
+
+    def _mend(self) -> None:
+        """Put back what somebody took away while we ran."""
+        if identity(self.folders.audit) != self._seen.get(self.folders.audit):
+            self._reopen()
+        if identity(self.folders.gate_socket) != self._seen.get(self.folders.gate_socket):
+            self.folders.make()
+            listening = sockets.listen(self.folders.gate_socket)
+            self._see(self.folders.gate_socket)
+            self.listener.submit(lambda: self.listener.listen_on(listening))
+            self._incident("the socket of the gate was removed")
+
+    def _reopen(self) -> None:
+        """Begin a new log in place of one that was removed or replaced: rows in it would be seen by nobody."""
+        self.folders.make()
+
+        def job() -> None:
+            self._close_log()
+            self.audit = self.gate.audit = Writer.open(self.folders.audit, self.settings.audit.durability)
+            self.reader = Reader(self.folders.audit)
+            self._log_is_open = True
+            self._see(self.folders.audit)
+
+        done: Future[bool] = Future()
+        self.listener.submit(job, done.set_result)
+        done.result()
+        if self._log_is_open:
+            self._incident("the audit log was removed or replaced while the daemon ran, and a new one begun")
+
+    def _close_log(self) -> None:
+        if self._log_is_open:
+            self._log_is_open = False
+            self.audit.close()
+
+    def _see(self, path: Path) -> None:
+        """Remember which file stands there, to notice when it does no more."""
+        self._seen[path] = identity(path)
+
+    def _incident(self, what: str) -> None:
+        log.error("%s", what)
+        if what not in self.incidents:
+            self.incidents.append(what)
+        self.record([Event("daemon.disturbed", time.time_ns(), reason=what)])
+
+    def _take_in_spool(self, seconds: float) -> None:
+        if self.intake is None:
+            rows = self.reader.recent(spool.TAKEN)
+            taken = {str(row.event.detail.get("file")): dict(row.event.detail) for row in rows}
+            self.intake = spool.Intake(self.folders.spool, taken, self.record, time.time_ns, self.key)
+        if count := self.intake.run(seconds):
             log.info("took in %d decisions that shims made while the daemon was away", count)
 
     def _retire(self) -> None:
@@ -164,7 +261,7 @@ class Daemon:
         self.thread.join()
         self.workers.shutdown()
         self.undertaker.shutdown(cancel_futures=True)
-        self.audit.close()
+        self._close_log()
         sockets.remove(self.folders.gate_socket)
         sockets.remove(self.folders.api_socket)
 
@@ -172,13 +269,30 @@ class Daemon:
 def become(home: Path | None) -> None:
     """Turn this process into the daemon. Returns when it has ended; raises CallgateError if it cannot start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger().handlers[0].addFilter(Quiet())
     os.umask(0o077)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < FILES_WANTED:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES_WANTED, hard), hard))
     where = folders(os.environ)
     where.make()
-    try:
-        with locked(where.pid_file) as fd:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-            asyncio.run(Daemon(where, home).run())
-    except BlockingIOError:
-        raise CallgateError("daemon", "runs already", "`callgate status` shows it") from None
+    with _lock(where) as fd:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        asyncio.run(Daemon(where, home).run())
+
+
+@contextlib.contextmanager
+def _lock(where: Folders) -> Iterator[int]:
+    """Be the one daemon of these folders. Raises CallgateError if another one is."""
+    until = time.monotonic() + LOCK_WAIT
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                fd = stack.enter_context(locked(where.pid_file))
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise CallgateError("callgate daemon", "runs already", "`callgate status` shows it") from None
+                time.sleep(0.05)
+        yield fd

@@ -31,6 +31,9 @@ class _NoDaemon:
         """Changes made without a daemon are seen by it at its next start, as drift."""
         return True
 
+    def refresh(self) -> None:
+        """There are no rules in force without a daemon."""
+
 
 def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Json:
     """What is on this machine, as the local API gives it."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from callgate.audit.argv import redact_argv
 from callgate.model.call import Effect, Mode
 from callgate.model.event import Event
 
@@ -27,10 +28,12 @@ log = logging.getLogger(__name__)
 
 SLICE = 128 * 1024
 """Bytes that become rows in one transaction: some hundred rows, for which a call waits some 10 ms."""
-LINE_MAX = 1024 * 1024
+LINE_MAX = 4 * 1024 * 1024
 """Bytes of one line; a shim's are smaller, and what follows counts as a line of its own."""
 FILE_MAX = 256 * 1024 * 1024
 """Bytes of one spool file; a shim needs days of refused calls for that. A larger one is left alone, and told."""
+ARGV_MAX = 1024
+"""Words kept of a command line."""
 LOCK_WAIT = 1.0
 """Seconds for a shim to finish its line. Who holds the lock for longer is no shim."""
 TAKEN = "spool.taken"
@@ -43,14 +46,18 @@ Json = dict[str, Any]
 class Intake:
     """Takes in the spool files of one folder.
 
-    `taken` holds the details of earlier `spool.taken` rows by file name, for files that outlived a crash.
+    `taken` holds the details of earlier `spool.taken` rows by file name, for files that outlived a crash; `key` is
+    this machine's key for redaction marks.
     """
 
-    def __init__(self, folder: Path, taken: dict[str, Json], record: Record, now: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, taken: dict[str, Json], record: Record, now: Callable[[], int], key: bytes
+    ) -> None:
         self._folder = folder
         self._taken = taken
         self._record = record
         self._now = now
+        self._key = key
         self._told: set[str] = set()
 
     def run(self, seconds: float) -> int:
@@ -79,7 +86,7 @@ class Intake:
             if found.st_size > FILE_MAX:
                 raise OSError(f"it has {found.st_size:,} bytes, over the limit of {FILE_MAX:,}")
             _lock(fd)
-            reading = _Reading(file, path.name)
+            reading = _Reading(file, path.name, self._key)
             reading.skip(self._taken.get(path.name))
             count = 0
             while events := reading.slice():
@@ -102,6 +109,7 @@ class _Reading:
 
     file: BinaryIO
     name: str
+    key: bytes
     at: int = 0
     """Bytes read so far."""
     lines: int = 0
@@ -154,7 +162,7 @@ class _Reading:
             elif "argv" in said:
                 self._who = said
             else:
-                events.append(_event(said, self._who))
+                events.append(_event(said, self._who, self.key))
         self.lines = len(events)
         if unreadable:
             detail = {"file": self.name, "lines": len(unreadable), "first": repr(unreadable[0][:200])}
@@ -182,7 +190,7 @@ def _parsed(line: bytes) -> Json | None:
     return said if isinstance(said, dict) else None
 
 
-def _event(said: Json, who: Json) -> Event:
+def _event(said: Json, who: Json, key: bytes) -> Event:
     def text(holder: Json, field: str) -> str:
         value = holder.get(field)
         return value[:4096] if isinstance(value, str) else ""
@@ -192,7 +200,9 @@ def _event(said: Json, who: Json) -> Event:
 
     at = said.get("t")
     detail = {key: value for key, value in said.items() if key not in ("t", "call", "tool", "effect", "reason", "mode")}
-    detail |= {"spooled": True, "argv": who.get("argv"), "shim": text(who, "uid")}
+    argv = who.get("argv")
+    words = [word for word in argv[:ARGV_MAX] if isinstance(word, str)] if isinstance(argv, list) else []
+    detail |= {"spooled": True, "argv": redact_argv(words, key), "shim": text(who, "uid")}
     return Event(
         kind="call.asked" if said.get("call") else "server.launched",
         time=at if type(at) is int and 0 <= at < 2**63 else 0,

@@ -47,6 +47,9 @@ class Owner(Protocol):
     def record(self, events: list[Event]) -> bool:
         """Write events to the audit log."""
 
+    def refresh(self) -> None:
+        """Put a changed registry in force."""
+
 
 class Worker:
     """One user's files. `look`, `wrap` and `unwrap` take turns (a lock), and may be called from any thread."""
@@ -111,7 +114,8 @@ class Worker:
                 self._owner.record([self._drift_event(change) for change in drift(before, found)])
             if self._watch is not None:
                 names = {name for each in ALL for place in each.places for name in place.names(self._around)}
-                self._watch.look_at(found.watch, names)
+                registry = self.folders.registry
+                self._watch.look_at([*found.watch, str(registry.parent)], {*names, registry.name})
             wanted = self._wanted()
             if self._watch is not None and wanted["on"] and self.settings.watch.rewrap:
                 self._wrap([w.entry for w in self._plan.wrappings if w.entry.agent not in wanted["except"]])
@@ -190,6 +194,7 @@ class Worker:
             if self._stopping:
                 return
             self._woken.clear()
+            self._guarded(self._owner.refresh)
             self._guarded(partial(self.look, "change" if changed else "periodic"))
 
     def _guarded(self, action: Callable[[], object]) -> None:

@@ -121,6 +121,17 @@ def _holds(path: Path, expected: bytes) -> bool:
         return False
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at `path` (a link itself, not what it leads to) from every other one; None if there is none
+    to be seen.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in `folder` survive a power cut. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -8,15 +8,18 @@ import logging
 import posixpath
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
+from callgate.system.files import identity
+
 log = logging.getLogger(__name__)
 
 SETTLE = 0.15
-"""Seconds of quiet that end a burst: agents write a temporary file, rename it, and often write again."""
+"""Seconds between a change and the call: agents write a temporary file, rename it, and often write again."""
 IGNORED = frozenset({"opened", "closed_no_write"})
 
 
@@ -27,7 +30,8 @@ class Watch(FileSystemEventHandler):
         self._changed = changed
         self._names: frozenset[str] = frozenset()
         self._patterns: tuple[str, ...] = ()
-        self._folders: dict[str, ObservedWatch] = {}
+        self._folders: dict[str, tuple[ObservedWatch, tuple[int, int] | None]] = {}
+        """Each watched folder, and which one it is: one that was removed and made again is watched anew."""
         self._observer = Observer()
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
@@ -42,27 +46,35 @@ class Watch(FileSystemEventHandler):
         wanted, names = set(folders), list(names)
         self._names = frozenset(name for name in names if "*" not in name)
         self._patterns = tuple(name for name in names if "*" in name)
-        for folder in set(self._folders) - wanted:
-            with contextlib.suppress(KeyError, OSError):
-                self._observer.unschedule(self._folders.pop(folder))
+        for folder, (watch, seen) in list(self._folders.items()):
+            if folder not in wanted or identity(Path(folder)) != seen:
+                del self._folders[folder]
+                with contextlib.suppress(KeyError, OSError):
+                    self._observer.unschedule(watch)
         refused = []
         for folder in wanted - set(self._folders):
             try:
-                self._folders[folder] = self._observer.schedule(self, folder)
+                seen = identity(Path(folder))
+                self._folders[folder] = self._observer.schedule(self, folder), seen
             except OSError as error:
                 log.info("cannot watch %s: %s", folder, error)
                 refused.append(folder)
         return refused
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """A change reported by the system: start or prolong the pause after which `changed` is called."""
+        """A change reported by the system: begin the pause after which `changed` is called."""
         if event.event_type in IGNORED or not any(map(self._matters, (event.src_path, event.dest_path))):
             return
         with self._lock:
-            if self._timer is None or not self._timer.is_alive():
-                self._timer = threading.Timer(SETTLE, self._changed)
+            if self._timer is None:
+                self._timer = threading.Timer(SETTLE, self._ring)
                 self._timer.daemon = True
                 self._timer.start()
+
+    def _ring(self) -> None:
+        with self._lock:
+            self._timer = None  # what comes from now on is a change after this call
+        self._changed()
 
     def stop(self) -> None:
         """Watch no more."""
