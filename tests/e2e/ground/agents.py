@@ -239,11 +239,12 @@ def run(agent: Agent, home: Path, url: str) -> Outcome:
 
 
 def processes_in(home: Path) -> list[psutil.Process]:
-    """The processes whose HOME is that scratch home: the agent, and all that it started."""
+    """The processes whose HOME is that scratch home: the agent, and all that it started. Not the daemon."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("HOME") == str(home) and process.pid != os.getpid():
+            env = process.environ()
+            if env.get("HOME") == str(home) and "CALLGATE_HOME" not in env:  # not the daemon, which looks after it
                 found.append(process)
     return found
 
