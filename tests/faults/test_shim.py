@@ -386,6 +386,18 @@ def test_the_exit_code_of_the_server_is_ours(place: Place, gate: Gate, code: int
         gate.wait(lambda gate: gate.notes("ended") == [{"what": "ended", "code": code}])
 
 
+def test_a_slow_reader_gets_all_that_a_dead_server_has_said(place: Place, gate: Gate) -> None:
+    place.settle("enforce")
+    text = "x" * 1_150_000  # more than we hold: the rest waits in the dead server's pipe
+    with Shimmed(place.command(*peer())) as shim:
+        pid = pid_of(shim)
+        shim.send(request(1, "die", code=4, text=text))
+        until(lambda: not is_alive(pid))
+        signal.sigtimedwait([], 1.0)
+        assert shim.rest() == text.encode()
+        assert shim.ended() == 4
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, -15), (signal.SIGSEGV, 128 + 11)])
 def test_a_server_that_dies_of_a_signal_takes_us_along(place: Place, gate: Gate, number: int, code: int) -> None:
     place.settle("enforce")
@@ -522,6 +534,7 @@ def test_a_command_that_cannot_run_is_named(place: Place, gate: Gate, command: l
     with Shimmed(place.command(*command)) as shim:
         assert shim.ended() == code
         assert word in shim.complaints()
+    gate.wait(lambda gate: gate.notes("ended") == [{"what": "ended", "code": code}])
 
 
 def test_a_script_without_a_first_line_runs_as_in_a_shell(place: Place, gate: Gate, tmp_path: Path) -> None:
@@ -558,6 +571,13 @@ def test_our_descriptors_are_left_as_they_were(place: Place, gate: Gate) -> None
         ours.shutdown(socket.SHUT_WR)
         assert shim.wait(10) == 0
         assert os.get_blocking(theirs.fileno())
+
+
+def test_descriptors_that_the_agent_left_closed_do_no_harm(place: Place, gate: Gate) -> None:
+    place.settle("enforce")
+    closed = subprocess.run(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *place.command(*peer())], timeout=20)
+    assert closed.returncode == 0
+    gate.wait(lambda gate: gate.notes("ended"))
 
 
 def test_an_idle_shim_uses_no_processor_time(place: Place) -> None:

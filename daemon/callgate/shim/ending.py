@@ -48,6 +48,11 @@ class Ending:
         return SIGTERM if self._step == 1 else SIGKILL
 
     @property
+    def begun(self) -> bool:
+        """Has the server been told to end?"""
+        return self.at != NEVER
+
+    @property
     def hopeless(self) -> bool:
         """Even SIGKILL did not help (a process stuck in the kernel): do not wait for it."""
         return self._step > 3

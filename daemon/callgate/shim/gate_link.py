@@ -8,8 +8,6 @@ import posix
 from callgate.shim.frames import ANSWER, unpack
 from callgate.shim.sink import Sink
 
-READ = 64 * 1024
-"""Bytes of one read; larger ones cost 15 us more each (malloc)."""
 BACKOFF_FIRST, BACKOFF_MAX = 0.02, 0.5
 """Seconds before the second try to connect; the pause doubles up to the maximum."""
 
@@ -50,14 +48,12 @@ class GateLink:
         self.sink = Sink(sock.fileno())
         return True
 
-    def read(self) -> list[tuple[int, bytes]]:
-        """The answers that have come, as (serial, body). Raises OSError or ValueError when the connection is dead."""
-        try:
-            data = posix.read(self.fd, READ)
-        except BlockingIOError:
+    def answers(self, data: bytes | None) -> list[tuple[int, bytes]]:
+        """The answers that `data` completes, as (serial, body). Raises ValueError when the connection is dead."""
+        if data is None:
             return []
         if not data:
-            raise OSError("the gate has hung up")
+            raise ValueError("the gate has hung up")
         self._buffer += data
         frames = unpack(self._buffer)
         for kind, _, _ in frames:

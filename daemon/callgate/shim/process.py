@@ -1,4 +1,4 @@
-"""The server's process: found, started in a group of its own, signalled, and never left behind."""
+"""Starting a server: found, in a process group of its own, and tied to our life."""
 
 from __future__ import annotations
 
@@ -23,55 +23,12 @@ class LaunchError(Exception):
         self.code = code
 
 
-class Server:
-    """A started server: its pid (which is also its process group) and our ends of its pipes."""
+def start(argv: list[str]) -> tuple[int, int, int]:
+    """Start a server with our environment, folder and stderr, as the leader of a process group of its own.
 
-    __slots__ = ("pid", "status", "stdin", "stdout")
-
-    def __init__(self, pid: int, stdin: int, stdout: int) -> None:
-        self.pid = pid
-        self.stdin = stdin
-        self.stdout = stdout
-        self.status: int | None = None
-        """Its exit code (negative: the signal that killed it) once it has ended."""
-
-    def reap(self) -> bool:
-        """Has it ended? It stays a zombie until `bury`, so that its pid and group cannot become somebody else's."""
-        if self.status is None:
-            found = posix.waitid(posix.P_PID, self.pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
-            if found is not None:
-                self.status = found.si_status if found.si_code == posix.CLD_EXITED else -found.si_status
-        return self.status is not None
-
-    def bury(self) -> None:
-        """End what is left of the server's group."""
-        self.signal(_signal.SIGKILL)
-        self.close_stdin()
-        self.close_stdout()
-        posix.waitpid(self.pid, posix.WNOHANG)
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the server and everything it has started that is still in its group."""
-        try:
-            posix.killpg(self.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
-
-    def close_stdin(self) -> None:
-        """Let the server see the end of its input."""
-        if self.stdin >= 0:
-            posix.close(self.stdin)
-            self.stdin = -1
-
-    def close_stdout(self) -> None:
-        """Read no more."""
-        if self.stdout >= 0:
-            posix.close(self.stdout)
-            self.stdout = -1
-
-
-def start(argv: list[str]) -> Server:
-    """Start a server with our environment, folder and stderr. Raises LaunchError."""
+    Returns its pid, the writing end of its input and the reading end of its output, both non-blocking. The kernel
+    kills the group when this process is gone (see `_tie`). Raises LaunchError.
+    """
     path = find(argv[0])
     theirs_in, ours_in = posix.pipe()
     ours_out, theirs_out = posix.pipe()
@@ -90,7 +47,7 @@ def start(argv: list[str]) -> Server:
         posix.close(fd)
     posix.set_blocking(ours_in, False)
     posix.set_blocking(ours_out, False)
-    return Server(pid, ours_in, ours_out)
+    return pid, ours_in, ours_out
 
 
 def find(command: str) -> str:

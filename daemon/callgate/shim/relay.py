@@ -27,7 +27,7 @@ class Terms:
 
     __slots__ = ("deadline", "enforce", "message_max", "on_doubt", "uid")
 
-    def __init__(self, *, uid: str, enforce: bool, on_doubt: int, deadline: float, message_max: int) -> None:
+    def __init__(self, uid: str, enforce: bool, on_doubt: int, deadline: float, message_max: int) -> None:
         self.uid = uid
         self.enforce = enforce
         self.on_doubt = on_doubt

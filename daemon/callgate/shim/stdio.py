@@ -5,10 +5,11 @@ Leaves with the server's exit code, or dies of the signal that killed it.
 
 from __future__ import annotations
 
+import posix
 import sys
 
-from callgate.shim import conf
-from callgate.shim.process import LaunchError
+from callgate.shim.conf import load
+from callgate.shim.process import die_of
 from callgate.shim.session import Session, complain
 
 USAGE = 2
@@ -23,18 +24,24 @@ def main() -> int:
     bytes(HEAP_SLACK)
     try:
         launcher, entry, argv = arguments(sys.argv[1:])
-        settings = conf.load(__file__.rsplit("/", 4)[0] + "/shim.conf")
-        session = Session(settings, launcher, entry, argv)
+        own_descriptors()
+        conf = load(__file__.rsplit("/", 4)[0] + "/shim.conf")
+        session = Session(conf, launcher, entry, argv)
     except (OSError, ValueError) as error:
         complain(f"the shim cannot start: {error}; run `callgate up`")
         return USAGE
-    try:
-        return session.run()
-    except LaunchError as error:
-        complain(str(error))
-        return error.code
-    finally:
-        session.restore()
+    code = session.run()
+    if code < 0:
+        die_of(-code)
+        return 128 - code
+    return code
+
+
+def own_descriptors() -> None:
+    """Fill in what the agent left closed of 0, 1 and 2: else our own pipes would get these numbers."""
+    while (fd := posix.open("/dev/null", posix.O_RDWR)) <= 2:
+        posix.set_inheritable(fd, True)
+    posix.close(fd)
 
 
 def arguments(args: list[str]) -> tuple[str, str, list[str]]:
