@@ -67,14 +67,14 @@ class Intake:
         until = time.monotonic() + seconds
         count = 0
         for path in sorted(self._folder.glob("*.jsonl")):
-            if time.monotonic() > until:
-                break
             try:
                 count += self._file(path, until)
             except OSError as error:
                 if path.name not in self._told:
                     self._told.add(path.name)
                     log.error("spool file %r cannot be taken in: %s", path.name, error)
+            if time.monotonic() > until:
+                break
         return count
 
     def _file(self, path: Path, until: float) -> int:
