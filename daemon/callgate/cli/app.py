@@ -8,6 +8,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from callgate import __version__
 from callgate.cli import control, doctor, show
 from callgate.cli.demo.story import demo
+from callgate.cli.harmless import clean
 
 USAGE = 2
 """Exit code of a wrong command line."""
@@ -15,7 +16,6 @@ USAGE = 2
 app = typer.Typer(
     name="callgate",
     help="One gate in front of every tool call of the coding agents on this machine.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -60,9 +60,9 @@ def run_app(argv: list[str]) -> int:
     """Run one command. Returns its exit code; a wrong command line is one line on stderr and exit code 2."""
     command = typer.main.get_command(app)
     try:
-        return int(command.main(argv, prog_name="callgate", standalone_mode=False) or 0)
+        return int(command.main(argv or ["--help"], prog_name="callgate", standalone_mode=False) or 0)
     except TyperException as error:
-        typer.echo(f"callgate: {error.format_message()} See `callgate --help`.", err=True)
+        typer.echo(f"callgate: {clean(error.format_message())} See `callgate --help`.", err=True)
         return USAGE
     except Exit as ended:
         return ended.exit_code

@@ -16,7 +16,15 @@ from callgate.model.errors import DaemonAwayError
 from callgate.service import background, offline
 from callgate.system.paths import folders
 
-Home = Annotated[Path | None, typer.Option("--home", help="Another home than yours.")]
+
+def _absolute(home: Path | None) -> Path | None:
+    return home.absolute() if home else None
+
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Another home than yours.", exists=True, file_okay=False, callback=_absolute),
+]
 OneAgent = Annotated[str | None, typer.Option("--agent", help="Only this agent (its id, see `callgate agents`).")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Server = Annotated[str, typer.Argument(help="The server's name in an agent's config, or its identity.")]

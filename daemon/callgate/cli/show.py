@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from callgate.cli import text
+from callgate.cli.harmless import clean
 from callgate.cli.text import cell, clock, mark, plural, say, show_json, show_lines
 from callgate.client import Client
 from callgate.model.errors import CallgateError
@@ -105,7 +106,7 @@ def show_servers(found: list[dict[str, Any]]) -> None:
     for server in found:
         state = cell(server["state"], text.STATES.get(server["state"], ""))
         if server["why"]:
-            state.append(f" ({text.clean(server['why'])})", "dim")
+            state.append(f" ({clean(server['why'])})", "dim")
         if not server["enabled"]:
             state.append(" switched off in the agent", "dim")
         where = server["agent_name"] + ("" if server["scope"] == "user" else f" [{server['scope']}]")

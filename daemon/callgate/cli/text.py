@@ -13,12 +13,21 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from callgate.cli.harmless import clean
+
 Json = dict[str, Any]
 
 EFFECTS = {"allow": ("●", "green"), "ask": ("●", "yellow"), "deny": ("●", "red")}
 STATES = {"wrapped": "green", "left": "yellow", "open": "red"}
 
-console = Console(highlight=False, soft_wrap=False)
+
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        """The reader has gone: for `main` to see, not for us to judge."""
+        raise BrokenPipeError
+
+
+console = _Terminal(highlight=False, soft_wrap=False, emoji=False)
 
 
 def say(line: str = "", **values: object) -> None:
@@ -29,19 +38,25 @@ def say(line: str = "", **values: object) -> None:
 def show_json(document: object) -> None:
     """Print for a program: one JSON document, indented on a terminal only."""
     indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=True) + "\n")
+    _write(json.dumps(document, indent=indent, ensure_ascii=True))
 
 
 def show_lines(rows: Iterable[Json]) -> None:
     """Print for a program: one JSON object a line."""
     for row in rows:
-        sys.stdout.write(json.dumps(row, ensure_ascii=True) + "\n")
-    sys.stdout.flush()
+        _write(json.dumps(row, ensure_ascii=True))
+    _write()
 
 
-def clean(text: str) -> str:
-    """The text without anything that could steer the terminal: names and reasons come from hostile files."""
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+def _write(line: str = "") -> None:
+    """One line; without it, all that is still held back."""
+    try:
+        if line:
+            sys.stdout.write(line + "\n")
+        else:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise BrokenPipeError from None  # without its number, by which the library would take it for a failure
 
 
 def table(*columns: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import typer
 
 from callgate.cli.demo.agent import StandIn
 from callgate.cli.demo.home import ScratchHome
-from callgate.cli.text import clean, say
+from callgate.cli.text import say
 from callgate.client import Client
 from callgate.model.errors import CallgateError
+from callgate.service import background
 from callgate.system.paths import folders
 
+COMMAND_TIME = 60.0
+"""Seconds for one command of the demo."""
 BREATH = 0.9
 """Seconds between two scenes, to read."""
 
@@ -118,11 +122,17 @@ class Story:
         say("[bold cyan]$ callgate {words}[/]", words=" ".join(words))
         command = [sys.executable, "-I", "-c", "from callgate.cli import main; main()", *words]
         env = self._env | ({"FORCE_COLOR": "1"} if sys.stdout.isatty() else {})
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-        sys.stdout.write("".join(f"  {line}\n" if line else "\n" for line in done.stdout.splitlines()[:lines]))
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            try:
+                said, complaint = running.communicate(timeout=COMMAND_TIME)
+            except BaseException:  # let it end what it has begun: a killed `up` leaves a daemon that is just starting
+                running.send_signal(signal.SIGINT)
+                running.communicate(timeout=COMMAND_TIME)
+                raise
+        sys.stdout.write("".join(f"  {line}\n" if line else "\n" for line in said.splitlines()[:lines]))
         sys.stdout.flush()
-        if done.returncode:
-            raise CallgateError(f"callgate {words[0]}", clean(done.stderr.strip()) or "failed", "run `callgate doctor`")
+        if running.returncode:
+            raise CallgateError(f"callgate {words[0]}", complaint.strip() or "failed", "run `callgate doctor`")
 
     def _scene(self, text: str) -> None:
         time.sleep(self._pause)
@@ -149,9 +159,5 @@ def _scratch() -> Iterator[ScratchHome]:
 def _end_daemon(home: ScratchHome) -> None:
     where = folders({"CALLGATE_HOME": str(home.state)})
     with contextlib.suppress(CallgateError):
-        client = Client(where.api_socket)
-        pid = client.status()["pid"]
-        client.stop()
-        until = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-            time.sleep(0.02)
+        background.stop(where)
+    shutil.rmtree(where.runtime, ignore_errors=True)  # it lies elsewhere when the scratch folder's path is long
