@@ -560,6 +560,36 @@ def test_the_server_gets_the_agents_folder_environment_and_signals(place: Place,
     assert said[0] == said[1]
 
 
+@pytest.mark.parametrize("locale", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C", "ODD": "\udcff=\n"}])
+def test_the_environment_of_the_server_is_the_agents(place: Place, gate: Gate, locale: dict[str, str]) -> None:
+    place.settle("enforce")
+    said = []
+    for command in (["/usr/bin/env", "-0"], place.command("/usr/bin/env", "-0")):
+        with Shimmed(command, env=locale) as session:
+            said.append(session.rest())
+    assert said[0] == said[1]
+
+
+def test_arguments_of_any_bytes_reach_the_server(place: Place, gate: Gate, tmp_path: Path) -> None:
+    place.settle("enforce")
+    program = os.fsencode(tmp_path) + b"/caf\xe9"
+    Path(os.fsdecode(program)).symlink_to("/bin/echo")
+    environments = [{"PATH": os.fsencode(tmp_path)}, {"PATH": os.fsencode(tmp_path), "LC_ALL": "C"}]
+    for env in environments:
+        with Shimmed([*place.command("caf\udce9", "\udcff", "é", "", "a b")], env=env) as shim:
+            assert shim.rest() == b"\xff \xc3\xa9  a b\n"
+    assert gate.of(frames.HELLO)[0].json["argv"] == ["caf\udce9", "\udcff", "é", "", "a b"]
+
+
+def test_a_folder_that_is_gone_stops_nobody(place: Place, gate: Gate, tmp_path: Path) -> None:
+    place.settle("enforce")
+    lost = tmp_path / "lost"
+    lost.mkdir()
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    with Shimmed(["/bin/sh", "-c", script, "sh", str(lost), *place.command("/bin/echo", "here")]) as shim:
+        assert shim.rest() == b"here\n"
+
+
 def test_our_descriptors_are_left_as_they_were(place: Place, gate: Gate) -> None:
     place.settle("enforce")
     ours, theirs = socket.socketpair()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from callgate.shim.frames import EFFECTS
+from callgate.shim.process import text
 
 CONF_MAX = 64 * 1024
 """Bytes of shim.conf; ours has a few hundred."""
@@ -30,14 +31,21 @@ class Conf:
         if doubt not in EFFECTS:
             raise ValueError(f"on_doubt is {doubt!r}, not allow, ask or deny")
         self.on_doubt = EFFECTS.index(doubt)
-        self.deadline = int(values.get("deadline_ms", "5000")) / 1000
-        self.message_max = int(values.get("message_max", str(64 * 1024 * 1024)))
+        self.deadline = _number(values, "deadline_ms", 5000) / 1000
+        self.message_max = _number(values, "message_max", 64 * 1024 * 1024)
 
 
 def load(path: str) -> Conf:
     """Read shim.conf. Raises OSError or ValueError."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
-        return Conf(posix.read(fd, CONF_MAX).decode("utf-8", "surrogateescape"))
+        return Conf(text(posix.read(fd, CONF_MAX)))
     finally:
         posix.close(fd)
+
+
+def _number(values: dict[str, str], key: str, default: int) -> int:
+    word = values.get(key, str(default))
+    if not word.isdecimal() or len(word) > 12:
+        raise ValueError(f"{key} is {word!r}, not a number")
+    return int(word)

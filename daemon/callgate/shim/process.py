@@ -5,12 +5,15 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import fcntl
 import posix
+import sys
 
-DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 """Where commands are looked for when there is no PATH."""
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes, as a shell has them."""
 ENOEXEC = 8
+COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")
+"""What Python makes of the locale "C"."""
 DEADLY = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGKILL, _signal.SIGPIPE, _signal.SIGTERM)
 """Signals that kill without a core dump: the shim dies of the same one as its server."""
 
@@ -56,7 +59,7 @@ def find(command: str) -> str:
         places = [command]
         where = ""
     else:
-        path = posix.environ.get(b"PATH", DEFAULT_PATH.encode()).decode("utf-8", "surrogateescape")
+        path = text(posix.environ.get(b"PATH", DEFAULT_PATH))
         places = [(folder or ".") + "/" + command for folder in path.split(":")]
         where = f" (PATH={path})"
     there = None
@@ -81,12 +84,37 @@ def die_of(number: int) -> None:
         posix.kill(posix.getpid(), number)
 
 
+def text(raw: bytes) -> str:
+    """A path or argument as the interpreter spells it, whatever bytes it has; the system calls turn it back."""
+    return raw.decode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def environment() -> dict[bytes, bytes]:
+    """What the agent gave us. Python itself adds LC_CTYPE to it where no locale is set (PEP 538): the server would see
+    a variable, and a locale, that it does not have without us.
+    """
+    env = dict(posix.environ)
+    if env.get(b"LC_CTYPE") in COERCED:
+        try:
+            fd = posix.open("/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
+        except OSError:  # not Linux: cannot tell
+            return env
+        given = b"".join(iter(lambda: posix.read(fd, 64 * 1024), b"")).split(b"\0")
+        posix.close(fd)
+        before = [item[9:] for item in given if item.startswith(b"LC_CTYPE=")]
+        del env[b"LC_CTYPE"]
+        if before:
+            env[b"LC_CTYPE"] = before[0]
+    return env
+
+
 def _spawn(path: str, argv: list[str], actions: list[tuple[int, int, int]]) -> int:
+    env = environment()
     python_ignores = [_signal.SIGPIPE, _signal.SIGXFSZ]
 
     def spawn(argv: list[str], path: str) -> int:
         return posix.posix_spawn(
-            path, argv, posix.environ, file_actions=actions, setpgroup=0, setsigmask=[], setsigdef=python_ignores
+            path, argv, env, file_actions=actions, setpgroup=0, setsigmask=[], setsigdef=python_ignores
         )
 
     try:

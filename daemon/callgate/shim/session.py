@@ -11,7 +11,7 @@ from callgate.shim.frames import MAX_BODY, VERSION
 from callgate.shim.gate_link import GateLink
 from callgate.shim.jsonrpc import dumps
 from callgate.shim.poller import HUNG_UP, READ, WRITE, Poller
-from callgate.shim.process import LaunchError
+from callgate.shim.process import LaunchError, text
 from callgate.shim.relay import REFUSED, STARTED, Relay, Terms
 from callgate.shim.server import Server
 from callgate.shim.sink import Sink
@@ -40,7 +40,7 @@ class Session:
         self._argv = argv
         self._about: dict[str, object] = {
             "version": VERSION, "uid": uid, "resumed": False, "launcher": launcher, "entry": entry, "argv": argv,
-            "cwd": posix.getcwd(), "path": posix.environ.get(b"PATH", b"").decode("utf-8", "surrogateescape"),
+            "cwd": folder(), "path": text(posix.environ.get(b"PATH", b"")),
             "pid": posix.getpid(), "server_pid": 0, "build": conf.build,
         }  # fmt: skip
         hello = dumps(self._about)
@@ -199,8 +199,8 @@ class Session:
         if out.client:
             self._client.push(out.client)
             out.client = []
-        for text in out.complaints:
-            complain(text)
+        for complaint in out.complaints:
+            complain(complaint)
         out.complaints.clear()
 
     def _attend(self, server: Server, now: float) -> None:
@@ -277,6 +277,14 @@ class Session:
                 self._poller.want({sink.fd: WRITE})
                 self._poller.wait(FAREWELL)
                 sink.flush()
+
+
+def folder() -> str:
+    """Where we are; empty if that folder is gone."""
+    try:
+        return posix.getcwd()
+    except OSError:
+        return ""
 
 
 def read(fd: int) -> bytes | None:
