@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -309,6 +310,29 @@ def test_nobody_waits_for_a_daemon_that_is_known_to_be_away(place: Place) -> Non
             gate.decide = lambda asked: denied("back again")
             while "back again" not in json.dumps(shim.call(9, "echo")):
                 pass
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_daemon_that_comes_and_goes_loses_no_call_and_runs_none_twice(place: Place, gate: Gate, seed: int) -> None:
+    place.settle("enforce")
+    dice = random.Random(seed)
+    calls = 300
+    with Shimmed(place.command(*peer())) as shim:
+        answered: list[int] = []
+        sent = 0
+        while len(answered) < calls:
+            batch = range(sent, min(sent + dice.randint(1, 20), calls))
+            shim.send(*(request(n, "echo") for n in batch))
+            sent = batch.stop
+            if dice.random() < 0.5:
+                gate.close()
+                gate.open()
+            answered += [shim.message()["id"] for _ in range(dice.randint(0, sent - len(answered)))]
+        log = shim.call(calls, "log")["result"]["content"][0]["text"]
+    assert sorted(answered) == list(range(calls))
+    assert sorted(json.loads(line)["id"] for line in json.loads(log)) == list(range(calls + 1))
+    assert {one.json["id"] for one in gate.of(frames.ASK)} == set(range(calls + 1))
+    assert place.spooled() == []
 
 
 def test_a_daemon_that_hangs_is_given_up_after_the_deadline(place: Place, gate: Gate) -> None:
