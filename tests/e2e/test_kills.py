@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ground.product import COMMAND, Product
+from ground.product import COMMAND, Product, Row
 from ground.toolbox import recording_server
 
 pytestmark = pytest.mark.timeout(240)
@@ -57,7 +57,7 @@ class Site:
         self._count += 1
         name = f"agent{self._count}"
         caller = [*PYTHON, str(GROUND / "calling_agent.py"), str(self.answered), name]
-        env = self.product.env | {"SITE": str(self.folder)}
+        env = self.product.env | {"SITE": str(self.folder)} | ({"STUBBORN": "1"} if self._count % 2 else {})
         env.pop("CALLGATE_HOME")  # the launcher in the config knows its own state
         with (self.folder / "agents.err").open("ab") as errors:
             agent = subprocess.Popen([*caller, entry["command"], *entry["args"]], env=env, stderr=errors)
@@ -155,24 +155,34 @@ def test_after_kills_at_random_moments_each_call_has_its_row_and_nothing_is_left
         site.close()
         print(f"CALLGATE_KILL_SEED={seed}: {dict(struck)}")
     bounded(lambda: not site.processes(), "the end of all agents, shims and servers")
-    check_log(site)
+    print(f"{check_log(site)} calls reached the server")
     product.run("down")
     assert site.config.read_bytes() == site.original
 
 
-def check_log(site: Site) -> None:
-    """Each call that reached the server has exactly one row; the answers came from there; the log verifies."""
+def check_log(site: Site) -> int:
+    """Each call that reached the server has its row; the answers came from there; the log verifies.
+
+    Returns how many calls reached it. A daemon that dies between its row and its answer leaves a call with two rows:
+    what the gate had decided, and what the shim did without the gate. Both belong to one call, and there are no more.
+    """
     reached = site.reached.read_text().split()
     assert reached and len(set(reached)) == len(reached)
     answered = {name for name in site.answered.read_text().splitlines() if not name.startswith("denied ")}
     assert answered <= set(reached)
 
-    def rows() -> Counter[str]:
-        return Counter(row["tool"] for row in site.product.every_row(kind="call.asked", entry="recorder"))
+    def rows() -> list[Row]:
+        return site.product.every_row(kind="call.asked", entry="recorder")
 
-    bounded(lambda: not set(reached) - rows().keys(), f"a row for each of {len(reached)} calls", 30)
-    assert [tool for tool, count in rows().items() if count > 1] == []
+    def unlogged() -> set[str]:
+        return set(reached) - {row["tool"] for row in rows()}
+
+    bounded(lambda: not unlogged(), f"a row for each of {len(reached)} calls", 30)
+    told = Counter((row["tool"], bool(row["detail"].get("spooled"))) for row in rows())
+    assert [call for call, count in told.items() if count > 1] == []
+    assert len({row["uid"] for row in rows()}) == len({row["tool"] for row in rows()})
     site.product.run("verify")
+    return len(reached)
 
 
 def test_a_wrap_or_unwrap_killed_at_any_moment_leaves_a_whole_file(product: Product, tmp_path: Path) -> None:
@@ -183,7 +193,7 @@ def test_a_wrap_or_unwrap_killed_at_any_moment_leaves_a_whole_file(product: Prod
     product.run("wrap", *home)
     whole = time.monotonic() - started
     wrapped = site.config.read_bytes()
-    for round_ in range(30):
+    for round_ in range(20):
         command = ("unwrap", "wrap")[round_ % 2]
         process = subprocess.Popen(
             [str(COMMAND), command, *home],

@@ -11,7 +11,7 @@ import sys
 import time
 
 WINDOW = 4
-PAUSE = 0.001
+PAUSE = 0.003
 """Seconds after each answer: without it the log of a minute would hold a million rows."""
 
 

@@ -72,11 +72,12 @@ class Product:
         self.run("up", *(["--enforce"] if enforce else []), "--home", str(self.home))
 
     def daemon(self) -> psutil.Process | None:
-        """The running daemon, by its pid file, checked to be ours by its state folder."""
-        with contextlib.suppress(OSError, ValueError, psutil.Error):
-            process = psutil.Process(int(folders(self.env).pid_file.read_text().split()[0]))
-            if process.environ().get("CALLGATE_HOME") == str(self.state):
-                return process
+        """The running daemon: the process of this state folder that says so by its module."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                ours = process.environ().get("CALLGATE_HOME") == str(self.state)
+                if ours and "callgate.service" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                    return process
         return None
 
     def kill_daemon(self) -> None:
