@@ -20,7 +20,7 @@ from callgate.model.errors import CallgateError, DaemonAwayError, SettingsError
 from callgate.settings import SETTINGS_MAX, load
 from callgate.system.files import locked, read_capped, replace_file
 from callgate.system.paths import Folders
-from callgate.system.processes import process
+from callgate.system.processes import is_same, process, start_time
 
 START_TIME = 20.0
 """Seconds that the daemon may take to come up (a cold disk, a busy machine)."""
@@ -61,7 +61,9 @@ def ensure(where: Folders, env: Mapping[str, str], home: Path | None) -> bool:
 
 
 def stop(where: Folders) -> bool:
-    """End the daemon. False if none runs. Raises CallgateError if it does not end."""
+    """End the daemon, and wait until its process is gone. False if none runs. Raises CallgateError if it stays."""
+    pid = _pid(where)
+    start = start_time(pid) if pid else 0.0
     try:
         Client(where.api_socket).stop()
     except DaemonAwayError:
@@ -71,6 +73,8 @@ def stop(where: Folders) -> bool:
         return True
     if not _wait(lambda: not _is_held(where), STOP_TIME):
         _end(where)
+    if pid:
+        _wait(lambda: not is_same(pid, start), STOP_TIME)
     return True
 
 
