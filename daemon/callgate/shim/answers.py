@@ -179,7 +179,7 @@ class Answers:
         for key in answered:
             self._lists.pop(key, None)
         held = HeldLine(line, found.text)
-        denials = self._denials_for(answered)
+        denials = self._denials_for(answered, messages)
         if denials and isinstance(found, Batch):
             held.edits.append((messages[-1].end, messages[-1].end, "".join("," + denial for denial in denials)))
         elif denials:
@@ -204,9 +204,11 @@ class Answers:
             return
         self._questions.ask(LIST, flags, body, listing, now)
 
-    def _denials_for(self, answered: set[object]) -> list[str]:
+    def _denials_for(self, answered: set[object], messages: list[Message]) -> list[str]:
+        """The refusals that are due with this answer. An error without an id says that no batch is understood."""
+        lost = any("error" in message.parts and message.id in (None, "null") for message in messages)
         denials: list[str] = []
-        for batch in [batch for batch in self._batches if batch[0] & answered]:
+        for batch in [batch for batch in self._batches if lost or batch[0] & answered]:
             self._batches.remove(batch)
             denials += batch[1]
         return denials
@@ -216,7 +218,8 @@ class Answers:
         from the client; anything else is none of our business.
         """
         names, id_text = salvage(body)
-        if names is None or (names and "result" not in [name.casefold() for name in names]):
+        is_result = names == [] or "result" in [name.casefold() for name in names or ()]
+        if not is_result or id_text.encode() in self._calls:
             self._out.client.append(line)
             self._look(line, len(line), now)
             return
@@ -226,7 +229,7 @@ class Answers:
             self._out.to_client(
                 mcp.error(one, mcp.UNREADABLE, f"Callgate refused the server's answer: {refused.reason}")
             )
-        self._lists = {key: value for key, value in self._lists.items() if value not in refused_ids}
+        self._forget(refused_ids)
         self._out.complaints.append(f"an answer of the server was refused: {refused.reason}")
 
     def _oversize(self, line: Oversize) -> None:
@@ -238,8 +241,10 @@ class Answers:
         if id_bytes is not None:
             self._told = True
             self._calls.pop(id_bytes, None)
-            self._out.to_client(
-                mcp.error(
-                    id_bytes.decode("ascii", "replace"), mcp.TOO_LARGE, "Callgate: the answer is too large to relay"
-                )
-            )
+            id_text = id_bytes.decode("ascii", "replace")
+            self._forget([id_text])
+            self._out.to_client(mcp.error(id_text, mcp.TOO_LARGE, "Callgate: the answer is too large to relay"))
+
+    def _forget(self, ids: list[str]) -> None:
+        """These lists are not awaited any more: their answer came, in some form."""
+        self._lists = {key: id_text for key, id_text in self._lists.items() if id_text not in ids}

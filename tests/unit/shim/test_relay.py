@@ -236,6 +236,24 @@ def test_noise_passes_while_a_list_is_awaited(raw: bytes) -> None:
     assert len(scene.told()[0]["result"]["tools"]) == 1
 
 
+def test_an_odd_answer_to_a_call_passes_while_a_list_is_awaited() -> None:
+    scene = Scene()
+    scene.client(call(4), LIST)
+    scene.rule()
+    odd = b'{"id":4,"result":{"content":[{"type":"text","text":"cut \\ud83d"}]}}\n'
+    scene.server(odd)
+    assert scene.to_client() == odd
+
+
+def test_a_list_over_the_limit_is_awaited_no_more() -> None:
+    scene = Scene()
+    scene.client(LIST)
+    scene.server({"id": 3, "result": {"tools": [{"name": "x" * LIMIT}]}})
+    assert scene.told()[0]["id"] == 3
+    scene.server({"id": 3, "result": {"tools": []}, "x": {"y": float("nan")}})
+    assert b"NaN" in scene.to_client()
+
+
 def test_a_list_larger_than_what_is_looked_at_is_asked_about_by_names() -> None:
     scene = Scene(limit=4 << 20)
     scene.client(LIST)
@@ -285,6 +303,16 @@ def test_a_server_that_answers_a_batch_one_by_one_gets_the_refusals_out_all_the_
     refused, answer = scene.told()
     assert [one["id"] for one in refused] == [2]
     assert answer["id"] == 1
+
+
+def test_a_server_that_knows_no_batches_gets_the_refusals_out_all_the_same() -> None:
+    scene = Scene()
+    scene.client([{"id": 1, "method": "ping"}, call(2)])
+    scene.rule(frames.DENY, reason="no")
+    scene.server({"id": None, "error": {"code": -32600, "message": "no batches here"}})
+    refused, error = scene.told()
+    assert [one["id"] for one in refused] == [2]
+    assert error["id"] is None
 
 
 def test_refusals_are_a_batch_of_their_own_when_the_server_has_nothing_to_answer() -> None:
