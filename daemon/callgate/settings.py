@@ -67,6 +67,27 @@ class Scan:
     """Time for one look for projects; what is not reached by then is reported."""
 
 
+class Channel(StrEnum):
+    """Which ring of a registry a machine belongs to: `canary` machines get a change first."""
+
+    STABLE = "stable"
+    CANARY = "canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where the rules come from. Without a url: from this machine's own registry (`callgate allow`, `deny`)."""
+
+    url: str = ""
+    """Folder of the organisation's registry on a web server; empty for this machine's own registry."""
+    root: str = ""
+    """Path of the root.json that is trusted for it (relative to the config folder)."""
+    poll: int = 300
+    """Seconds between two looks for changes, give or take a fifth."""
+    channel: Channel = Channel.STABLE
+    """"canary" takes what is published for the canary ring, where there is something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. A file names only what differs from these defaults."""
@@ -80,6 +101,7 @@ class Settings:
     audit: Audit = field(default_factory=Audit)
     watch: Watch = field(default_factory=Watch)
     scan: Scan = field(default_factory=Scan)
+    registry: Registry = field(default_factory=Registry)
 
 
 MESSAGE_MAX = 64 * 1024 * 1024
@@ -108,7 +130,12 @@ def load(path: Path) -> Settings:
 
 def parse(document: dict[str, Any]) -> Settings:
     """Settings from a parsed document. Raises ValueError that names the key."""
-    return _build(Settings, document, "")
+    made = _build(Settings, document, "")
+    if made.registry.url and not made.registry.root:
+        raise ValueError("registry.url needs registry.root, the path of the root.json that is trusted for it")
+    if not made.registry.poll:
+        raise ValueError("registry.poll must be at least 1 second")
+    return made
 
 
 def _build(cls: type[T], document: dict[str, Any], prefix: str) -> T:

@@ -33,6 +33,23 @@ class Allowlist:
     """All approvals. What is on none of them is denied."""
 
     approvals: tuple[Approval, ...] = ()
+    only: frozenset[str] | None = None
+    """The registry is hard stale: none but these servers (by their full identity) may run. None: no such limit."""
+
+    _index: Mapping[tuple[str, str], Sequence[Approval]] = field(init=False, repr=False, compare=False)
+    """By kind and name: a call must not have to look at thousands of approvals."""
+
+    def __post_init__(self) -> None:
+        index: dict[tuple[str, str], list[Approval]] = {}
+        for approval in self.approvals:
+            for key in dict.fromkeys((known.kind, known.name) for known in approval.identities):
+                index.setdefault(key, []).append(approval)
+        object.__setattr__(self, "_index", index)
+
+    def name_of(self, identity: ServerIdentity) -> str:
+        """The registry's name for a server: that of the first approval that reaches it, "" if there is none."""
+        matching = self._of(identity)
+        return matching[0].name if matching else ""
 
     def server(self, found: Identified) -> Verdict:
         """May this server run at all?"""
@@ -42,6 +59,9 @@ class Allowlist:
                 Effect.DENY, "server.unapproved", f"{found.server.short} is not on the allowlist ({found.evidence})"
             )
         worst = max(matching, key=lambda approval: approval.effect)
+        if self.only is not None and worst.effect is not Effect.DENY and str(found.server) not in self.only:
+            why = f"{found.server.short} never ran here, and for too long nobody could say whether it is still approved"
+            return Verdict(Effect.DENY, "registry.stale", why)
         if worst.effect is Effect.ALLOW:
             return Verdict(
                 Effect.ALLOW, f"server.approved:{worst.name}", f"{found.server.short} is approved as {worst.name}"
@@ -64,7 +84,11 @@ class Allowlist:
         return Verdict(effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} {_said(effect, worst.name)}")
 
     def _of(self, identity: ServerIdentity) -> Sequence[Approval]:
-        return [approval for approval in self.approvals if any(known.covers(identity) for known in approval.identities)]
+        return [
+            approval
+            for approval in self._index.get((identity.kind, identity.name), ())
+            if any(known.covers(identity) for known in approval.identities)
+        ]
 
 
 def _said(effect: Effect, name: str) -> str:

@@ -1,102 +1,159 @@
-"""The registry file on this machine: read, kept as the last good one, changed by `allow` and `deny`."""
+"""This machine's own registry: the same repository as an organisation's, with one key that lies on this machine."""
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
-import logging
-import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from callgate.model.call import Effect
-from callgate.model.errors import CallgateError, FileChangedError, FileRefusedError, RegistryError
+from callgate.model.errors import FileRefusedError, RegistryError
 from callgate.model.identity import ServerIdentity
 from callgate.policy.allowlist import Allowlist
-from callgate.registry import bundle
-from callgate.system.files import read_capped, replace_file
+from callgate.registry import activation, bundle, options, roles
+from callgate.system.files import locked, read_capped, replace_file
 
-REGISTRY_MAX = 16 * 1024 * 1024
-"""Bytes of the registry file: five thousand servers with their tools need less."""
+if TYPE_CHECKING:  # tuf costs half a second and 12 MB: paid when something is signed
+    from callgate.registry.repository import Repository
 
-log = logging.getLogger(__name__)
+DOCUMENT_MAX = 64 * 1024 * 1024
+"""Bytes of the registry document."""
+KEY_NAME = "local"
+TAKEN_OVER = ".taken-over"
+"""Suffix of the unsigned file of earlier versions, once its content is signed."""
 
 
-TRIES = 5
-"""Times that `set` begins anew when somebody else writes the file at the same moment."""
+class LocalRepository:
+    """Changes this machine's own registry. One thread at a time."""
 
+    def __init__(self, folder: Path, keys: Path, earlier: Path) -> None:
+        self.folder = folder
+        self.root = folder / "public" / "metadata" / "1.root.json"
+        self._keys = keys
+        self._earlier = earlier
+        self._servers = folder / "source" / roles.SERVERS
+        self._own_edit = folder / ".own-edit"
 
-class LocalRegistry:
-    """The rules in force, from one file. A file that turns bad leaves the last good rules in force. Safe to use from
-    several threads.
+    def exists(self) -> bool:
+        """Was anything ever signed here?"""
+        return (self.folder / "public" / "metadata" / "timestamp.json").exists()
 
-    `rules` is None only while no good file was ever read; a missing file is good, and approves nothing.
-    """
+    def take_over(self) -> bool:
+        """Sign the unsigned file of earlier versions, if there is one and nothing was signed yet. True if so.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rules: Allowlist | None = None
-        self.problem: str | None = None
-        self._read: bytes | None = None
-        self._lock = threading.Lock()
-
-    def reload(self) -> bool:
-        """Read the file again; cheap if it is as it was. True if the rules in force or the problem with the file
-        changed; what is wrong with it is in `problem`.
+        Raises RegistryError if that file is bad: then it stays where it is, and nothing is signed.
         """
-        with self._lock:
-            before = (self.rules, self.problem)
-            try:
-                data = self._bytes()
-                if self.rules is not None and self.problem is None and data == self._read:
-                    return False
-                self.rules = bundle.rules(self._parsed(data), str(self.path))
-                self.problem, self._read = None, data
-            except CallgateError as error:
-                self.problem = str(error)
-            if (self.rules, self.problem) == before:
-                return False
-            if self.problem:
-                log.error("registry: %s", self.problem)
-            return True
+        if self.exists() or not self._earlier.exists():
+            return False
+        self.earlier_rules()
+        self._publish(read_capped(self._earlier, DOCUMENT_MAX))
+        self._earlier.replace(self._earlier.with_name(self._earlier.name + TAKEN_OVER))
+        return True
 
-    def set(self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str = "") -> None:
-        """Approve or deny a server, or one tool of it, in the file and at once; a new entry is called after `name`.
+    def earlier_rules(self) -> Allowlist:
+        """What holds before anything is signed: the unsigned file of earlier versions, or nothing is approved.
 
-        Raises RegistryError, and then the rules in force are what they were.
+        Raises RegistryError.
         """
-        with self._lock:
-            for _ in range(TRIES):
-                with contextlib.suppress(FileChangedError):
-                    return self._set(identity, tool, effect, name)
-        raise RegistryError(str(self.path), "is being changed by another program all the time", "try again")
-
-    def _set(self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str) -> None:
-        before = self._bytes()
-        document = bundle.with_effect(self._parsed(before), str(self.path), identity, tool, effect, name)
-        data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
-        rules = bundle.rules(document, str(self.path))
-        target = self.path.resolve() if self.path.is_symlink() else self.path
         try:
-            replace_file(target, data, expected=before)
-        except OSError as error:
-            raise RegistryError(str(self.path), f"cannot be written ({error.strerror})", "check its folder") from error
-        self.rules, self.problem, self._read = rules, None, data
-
-    def _bytes(self) -> bytes | None:
-        """What the file holds; None if there is none."""
-        try:
-            return read_capped(self.path, REGISTRY_MAX)
+            data = read_capped(self._earlier, DOCUMENT_MAX)
         except FileNotFoundError:
-            return None
-        except FileRefusedError as error:
-            raise RegistryError(error.thing, error.problem, "restore it, or move it away") from error
+            return Allowlist()
+        return bundle.rules(_parsed(self._earlier, data), str(self._earlier))
 
-    def _parsed(self, data: bytes | None) -> object:
-        if data is None:
-            return bundle.empty()
+    def set(
+        self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str, signed: Mapping[str, str]
+    ) -> None:
+        """Approve or deny a server, or one tool of it: edited, signed and published; not in force before the next
+        poll. A new entry is called after `name`; `signed` are the digests of what is in force, by path.
+
+        Raises RegistryError, and then what was published is published still.
+        """
+        if problem := self.edited(signed):
+            raise problem
+        source = str(self._servers)
         try:
-            return json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise RegistryError(
-                str(self.path), f"is not JSON ({error})", "restore it, or delete it to start with an empty registry"
-            ) from error
+            document = _parsed(self._servers, read_capped(self._servers, DOCUMENT_MAX))
+        except FileNotFoundError:
+            document = bundle.empty()
+        changed = bundle.with_effect(document, source, identity, tool, effect, name)
+        bundle.rules(changed, source)
+        self._publish(_written(changed))
+
+    def edited(self, signed: Mapping[str, str]) -> RegistryError | None:
+        """Was a document edited and not signed? `signed` are the digests of what is in force, by path."""
+        if not self.exists():
+            return None
+        for path in (roles.SERVERS, roles.POLICY, roles.OPTIONS):
+            there = self.folder / "source" / path
+            try:
+                digest = hashlib.sha256(read_capped(there, DOCUMENT_MAX)).hexdigest()
+            except FileNotFoundError:
+                continue
+            except FileRefusedError as error:
+                return RegistryError(error.thing, error.problem, "restore it")
+            if signed.get(path) != digest and digest != self._last_own_edit():
+                how = f"{self.folder} --keys {self._keys}"
+                return RegistryError(
+                    str(there),
+                    "was changed by hand and is not signed, so it does not count",
+                    f"`callgate registry sign {how}` and `callgate registry publish {how}` put it in force",
+                )
+        return None
+
+    def _last_own_edit(self) -> str:
+        """What we were about to sign when we were last at it: an edit of ours that a crash cut short is ours."""
+        try:
+            return read_capped(self._own_edit, 100).decode("ascii", "replace")
+        except (FileNotFoundError, FileRefusedError):
+            return ""
+
+    def _publish(self, servers: bytes) -> None:
+        from callgate.registry import keys, publishing, signing
+
+        try:
+            if not (self.folder / "repository.json").exists():
+                self._create()
+            with locked(self.folder / ".lock"):
+                repository = self._repository()
+                signers = keys.find([self._keys])
+                replace_file(self._own_edit, hashlib.sha256(servers).hexdigest().encode())
+                repository.put(roles.SERVERS, servers)
+                activation.compiled(repository.documents(), str(self.folder), strict=True)
+                signing.sign(repository, signers)
+                publishing.publish(repository, signers)
+        except BlockingIOError as error:
+            raise RegistryError(str(self.folder), "is being changed by another command", "try again") from error
+        except OSError as error:
+            raise RegistryError(str(self.folder), f"cannot be written ({error.strerror})", "check the disk") from error
+
+    def _repository(self) -> Repository:
+        from callgate.registry.repository import Repository
+
+        return Repository(self.folder)
+
+    def _create(self) -> None:
+        from callgate.registry import keys
+        from callgate.registry.repository import Repository
+
+        path = self._keys / f"{KEY_NAME}{keys.SUFFIX}"
+        signer = keys.load(path) if path.exists() else keys.make(self._keys, KEY_NAME)
+        holders = {role: [signer.public_key] for role in roles.ALL}
+        made = Repository.create(self.folder, holders, {}, roles.FOREVER)
+        made.put(roles.OPTIONS, json.dumps(_LOCAL_OPTIONS, indent=2).encode() + b"\n")
+
+
+_LOCAL_OPTIONS = {name: getattr(options.LOCAL, name) for name in ("soft_stale_hours", "hard_stale_hours")}
+
+
+def _parsed(path: Path, data: bytes) -> object:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(str(path), f"is not JSON ({error})", "correct it, or delete it to start anew") from error
+
+
+def _written(document: object) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -42,8 +42,7 @@ class Desktop:
         inventory = daemon.worker.inventory
         states = [state for _, state, _ in daemon.worker.states()]
         problems = list(daemon.worker.problems())
-        if daemon.registry.problem:
-            problems.append(daemon.registry.problem)
+        problems += daemon.registry.problems
         problems += daemon.opened_findings
         problems += daemon.incidents
         try:
@@ -62,7 +61,7 @@ class Desktop:
             "servers": {state: states.count(state) for state in sorted(set(states))},
             "skipped": len(inventory.skipped),
             "shims": len(daemon.listener.desk.sessions),
-            "registry": daemon.registry_facts(),
+            "registry": daemon.registry.facts(),
             "log": counts,
             "folders": {"config": str(daemon.folders.config), "data": str(daemon.folders.data)},
             "problems": problems,

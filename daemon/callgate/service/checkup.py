@@ -10,7 +10,7 @@ from callgate import __version__
 from callgate.audit.store import Reader
 from callgate.client import Client
 from callgate.model.errors import CallgateError, DaemonAwayError
-from callgate.registry.local import LocalRegistry
+from callgate.service.registrar import Registrar
 from callgate.settings import load
 from callgate.system.paths import Folders, folders
 from callgate.wrap.journal import Journal
@@ -61,12 +61,14 @@ def _settings(where: Folders) -> Check:
 
 
 def _registry(where: Folders) -> Check:
-    registry = LocalRegistry(where.registry)
-    registry.reload()
-    if registry.problem:
-        return Check("registry", "fail", registry.problem)
-    count = len(registry.rules.approvals) if registry.rules else 0
-    return Check("registry", "ok", f"{count} entries in {where.registry}" if count else "approves nothing yet")
+    registry = Registrar(where, load(where.settings).registry)
+    registry.peek()
+    facts = registry.facts()
+    if registry.problems:
+        return Check("registry", "fail", "; ".join(registry.problems))
+    if not facts["approvals"]:
+        return Check("registry", "ok", "approves nothing yet")
+    return Check("registry", "ok", f"{facts['approvals']} entries of the {facts['source']} registry")
 
 
 def _daemon(where: Folders) -> Check:

@@ -10,7 +10,7 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +18,17 @@ from pathlib import Path
 from aiohttp import web
 
 from callgate import __version__
-from callgate.audit.store import Reader, Writer
+from callgate.audit.store import Filter, Reader, Writer
 from callgate.gate import Gate
-from callgate.model.errors import CallgateError
+from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event
-from callgate.registry.local import LocalRegistry
 from callgate.server import api
 from callgate.server.listener import Listener
 from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.key import payload_key
 from callgate.service.quiet import Quiet
+from callgate.service.registrar import Registrar
 from callgate.service.survey import Survey
 from callgate.service.worker import Worker
 from callgate.settings import CONNECTIONS_MAX, Settings, load
@@ -59,8 +59,9 @@ class Daemon:
         self.folders = where
         self.settings = load(where.settings)
         self.started = time.time_ns()
-        self.registry = LocalRegistry(where.registry)
-        self.registry.reload()
+        self.registry = Registrar(
+            where, self.settings.registry, switch=self._switch, record=self.record, launched=self._launched
+        )
         self.audit = Writer.open(where.audit, self.settings.audit.durability)
         self._log_is_open = True
         self.reader = Reader(where.audit)
@@ -73,6 +74,7 @@ class Daemon:
             sockets.listen(where.gate_socket), self.gate, self.survey, self.workers, self.undertaker
         )
         self.thread = threading.Thread(target=self._listen, name="callgate-gate")
+        self.registry.load()
         self.intake: spool.Intake | None = None
         self.incidents: list[str] = []
         """What was done to our own files while we ran."""
@@ -109,6 +111,7 @@ class Daemon:
         self.listener.submit(job, done.set_result)
         done.result()
         self.worker.refresh_shims(settings)
+        self.registry.configure(settings.registry)
 
     def reload(self) -> None:
         """Read settings and registry again. Raises SettingsError and changes nothing if the settings are bad."""
@@ -118,17 +121,11 @@ class Daemon:
             log.warning("audit.durability changes with the next start of the daemon")
         if settings != self.settings:
             self.apply(settings)
-        self.refresh()
+        self.registry.poll()
 
     def refresh(self) -> None:
-        """Put the registry file in force, if it has changed."""
-        if self.registry.reload():
-            self.record([Event("registry.changed", time.time_ns(), detail=self.registry_facts())])
-
-    def registry_facts(self) -> dict[str, object]:
-        """The registry in short, for status and the log."""
-        rules = self.registry.rules
-        return {"approvals": len(rules.approvals) if rules else 0, "problem": self.registry.problem or ""}
+        """Put this machine's own registry in force, if it has changed."""
+        self.registry.refresh()
 
     def request_stop(self) -> None:
         """Ask the daemon to end; returns at once. May be called from any thread."""
@@ -150,6 +147,7 @@ class Daemon:
         if self.opened_findings:
             self.record([Event("log.broken", self.started, detail={"findings": self.opened_findings})])
         self.record([Event("daemon.started", self.started, mode=self.settings.mode.value, detail=facts)])
+        self.registry.start()
         runner = None
         try:
             await asyncio.to_thread(self._take_in_spool, SPOOL_TIME)
@@ -170,6 +168,24 @@ class Daemon:
             if runner is not None:
                 await runner.cleanup()
             await asyncio.to_thread(self._end)
+
+    def _switch(self, job: Callable[[], None]) -> None:
+        """Run a job on the gate's thread, and return when it has run."""
+        if not self.thread.is_alive():
+            job()
+            return
+        done: Future[bool] = Future()
+        self.listener.submit(job, done.set_result)
+        done.result()
+
+    def _launched(self, since: int) -> set[str]:
+        """The servers that the registry let run since then."""
+        wanted = Filter(kind="server.launched", effect="allow", since=since)
+        try:
+            return {row.event.server for row in self.reader.rows(wanted)}
+        except AuditError as error:
+            log.error("which servers ran before cannot be read: %s", error)
+            return set()
 
     def _listen(self) -> None:
         """The body of the gate's thread. A daemon without its gate is of no use: it ends, and says why."""
@@ -256,6 +272,7 @@ class Daemon:
 
     def _end(self) -> None:
         self.worker.stop()
+        self.registry.stop()
         self.record([Event("daemon.stopped", time.time_ns(), detail={"pid": os.getpid()})])
         self.listener.stop()
         self.thread.join()

@@ -10,8 +10,8 @@ from callgate.audit.store import Reader
 from callgate.model.errors import AuditError
 from callgate.model.identity import Identified
 from callgate.policy import ladder
-from callgate.registry.local import LocalRegistry
 from callgate.service.key import payload_key
+from callgate.service.registrar import Registrar
 from callgate.service.worker import Worker, describe
 from callgate.settings import load
 from callgate.system.paths import Folders, folders, surroundings
@@ -38,8 +38,8 @@ class _NoDaemon:
 def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Json:
     """What is on this machine, as the local API gives it."""
     worker = _worker(env, home)
-    registry = LocalRegistry(worker.folders.registry)
-    registry.reload()
+    registry = Registrar(worker.folders, worker.settings.registry)
+    registry.peek()
     worker.look("asked")
 
     def verdict(identified: Identified) -> Json:

@@ -114,8 +114,9 @@ class Worker:
                 self._owner.record([self._drift_event(change) for change in drift(before, found)])
             if self._watch is not None:
                 names = {name for each in ALL for place in each.places for name in place.names(self._around)}
-                registry = self.folders.registry
-                self._watch.look_at([*found.watch, str(registry.parent)], {*names, registry.name})
+                own = self.folders.registry / "public" / "metadata"
+                folders = [*found.watch, str(own)] if own.is_dir() else found.watch
+                self._watch.look_at(folders, {*names, "timestamp.json"})
             wanted = self._wanted()
             if self._watch is not None and wanted["on"] and self.settings.watch.rewrap:
                 self._wrap([w.entry for w in self._plan.wrappings if w.entry.agent not in wanted["except"]])

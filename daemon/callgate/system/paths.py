@@ -34,8 +34,28 @@ class Folders:
 
     @property
     def registry(self) -> Path:
-        """What is allowed on this machine."""
+        """The repository of this machine's own registry, for when there is no organisation's."""
+        return self.data / "registry"
+
+    @property
+    def registry_keys(self) -> Path:
+        """The keys that sign this machine's own registry, and its requests to an organisation's."""
+        return self.data / "registry-keys"
+
+    @property
+    def registry_cache(self) -> Path:
+        """The last good rules, of whichever registry."""
+        return self.data / "registry-cache"
+
+    @property
+    def registry_file(self) -> Path:
+        """What is allowed, in the unsigned form of earlier versions: taken over once."""
         return self.config / "registry.json"
+
+    @property
+    def requests(self) -> Path:
+        """What this machine's user asks the organisation to approve."""
+        return self.data / "requests"
 
     @property
     def audit(self) -> Path:

@@ -1,0 +1,37 @@
+"""Pure: from the bytes of verified target files to what the gate decides by. All of it, or an error and nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callgate.model.errors import RegistryError
+from callgate.policy.allowlist import Allowlist
+from callgate.registry import bundle, options, roles
+from callgate.registry.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One consistent set of rules, as it came from one version of the registry."""
+
+    allowlist: Allowlist
+    options: Options
+
+
+def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False) -> InForce:
+    """The rules that these target files state (by path, without a ring's prefix). Raises RegistryError that names
+    `source`, the file and what is wrong in it. With `strict`, for whoever signs, unknown options are errors too.
+    """
+    servers = files.get(roles.SERVERS)
+    if servers is None:
+        raise RegistryError(source, f"has no {roles.SERVERS}", "its owner must publish one")
+    named = f"{source}, {roles.SERVERS}"
+    try:
+        document = json.loads(servers)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(named, f"is not JSON ({error})", "see docs/registry.md for the form") from error
+    stated = files.get(roles.OPTIONS)
+    said = options.read(stated, f"{source}, {roles.OPTIONS}", strict=strict) if stated is not None else Options()
+    return InForce(bundle.rules(document, named), said)

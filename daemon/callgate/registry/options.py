@@ -1,0 +1,54 @@
+"""Pure: policy/options.json: what the organisation decides beside the rules themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from callgate.model.errors import RegistryError
+
+HOURS_MAX = 24 * 365 * 10
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All options, with what holds when the file does not name them."""
+
+    soft_stale_hours: float = 24
+    """Hours without a proof that the rules are current, after which the machine says so. 0: never."""
+    hard_stale_hours: float = 24 * 14
+    """Hours after which only servers run that ran before under this registry. 0: never."""
+
+
+LOCAL = Options(soft_stale_hours=0, hard_stale_hours=0)
+"""For a registry that this machine signs itself."""
+
+
+def read(data: bytes, source: str, *, strict: bool = False) -> Options:
+    """The options in a file. Raises RegistryError that names `source` and the option.
+
+    An unknown option is passed over, so that an older daemon lives on with a newer registry; with `strict` (whoever
+    signs) it is an error.
+    """
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(source, f"is not JSON ({error})", "see docs/registry.md for the options") from error
+    if not isinstance(said, Mapping):
+        raise RegistryError(source, "is not a JSON object", "see docs/registry.md for the options")
+    known = {item.name for item in fields(Options)}
+    values: dict[str, Any] = {}
+    for name, value in said.items():
+        if name in known:
+            values[name] = _hours(source, name, value)
+        elif strict:
+            raise RegistryError(source, f"has an unknown option {name!r}", f"known: {', '.join(sorted(known))}")
+    return Options(**values)
+
+
+def _hours(source: str, name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= HOURS_MAX:
+        raise RegistryError(source, f"`{name}` must be hours from 0 to {HOURS_MAX}, not {value!r}", "correct it")
+    return float(value)
