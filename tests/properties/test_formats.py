@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from callgate.agents.formats.document import edit, locate, parse
+from callgate.agents.formats.document import Document, edit, locate, parse
+from callgate.agents.formats.values import value_at
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import Drop, Edit, Format, KeyPath, Put, PutText
 from hypothesis import HealthCheck, given, settings
@@ -227,6 +228,43 @@ def test_a_yaml_command_and_its_list_are_never_refused(
     if places:
         at, inner = pick.draw(st.sampled_from(places))
         assert put_and_undo(data, Format.YAML, at, command if isinstance(inner, str) else arguments)
+
+
+@pytest.mark.parametrize(
+    ("format", "documents"),
+    [(Format.JSON, json_documents()), (Format.TOML, toml_documents()), (Format.YAML, yaml_documents())],
+    ids=["json", "toml", "yaml"],
+)
+@DEEP
+@given(pick=st.data())
+def test_many_edits_at_once_come_back_at_once(
+    format: Format, documents: st.SearchStrategy[bytes], pick: st.DataObject
+) -> None:
+    data = pick.draw(documents)
+    try:
+        before = Document(data, format)
+    except DocumentError:  # a key twice, or a table defined again
+        return
+    places = [at for at, _ in paths(before.value) if at]
+    chosen = pick.draw(st.lists(st.sampled_from(places), max_size=4, unique=True)) if places else []
+    alone = [at for at in chosen if not any(at != each and at[: len(each)] == each for each in chosen)]
+    puts = [Put(at, pick.draw(NEW)) for at in alone]
+    inside = [(*at, pick.draw(NAMES)) for at, inner in paths(before.value) if isinstance(inner, dict)]
+    puts += [
+        Put(at, "new") for at in inside[:2] if at not in places and not any(at[: len(one)] == one for one in alone)
+    ]
+    after, errors = before.edited([[each] for each in puts])
+    made = [each for each, error in zip(puts, errors, strict=True) if error is None]
+    wanted = data
+    for each in made:
+        assert value_at(after.value, each.at) == value_at(
+            Document(wanted := edit(wanted, format, [each]), format).value, each.at
+        )
+    undo: list[Edit] = []
+    for each in reversed(made):
+        text = before.text_at(each.at)
+        undo.append(Drop(each.at) if text is None else PutText(each.at, text))
+    assert edit(after.data, format, undo) == data
 
 
 MARKS = (

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from callgate.agents.formats import document
+from callgate.agents.formats.document import Document
 from callgate.agents.shapes import SHAPES, RawEntry
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import ConfigFile, Edit, Entry, KeyPath, Put, Transport
@@ -178,29 +178,33 @@ def plan_file(entries: list[Entry], look: Seen, known: Known) -> tuple[FilePlan 
     left: list[Left] = []
     wrappings: list[Wrapping] = []
     try:
-        parsed = document.parse(look.data, file.format)
+        whole = Document(look.data, file.format)
     except DocumentError as error:
         return None, [Left(entry, Why.UNREADABLE, f"the file does not parse: {error}") for entry in entries]
+    raws = raws_of(whole.value, file.shape)
     for entry in entries:
-        raw = raw_of(parsed, entry)
+        raw = raws.get((entry.at, entry.name))
         if raw is None or raw.argv != entry.argv:
             left.append(Left(entry, Why.CHANGED, "the entry changed since it was found"))
         elif wrapping := _wrapping(entry, raw, known, (look.target, entry.at) in known.places):
             wrappings.append(wrapping)
         else:
             left.append(Left(entry, Why.KIND, raw.unwrappable or "it has no command to wrap"))
-    after, kept, failed = _edited(look.data, file, wrappings)
-    kept = tuple(each if each.adopted else replace(each, undo=_undo_of(look.data, file, each)) for each in kept)
-    return (FilePlan(file, look.target, look.data, after, kept) if kept else None), left + failed
+    after, errors = whole.edited([each.edits for each in wrappings])
+    kept = []
+    for each, problem in zip(wrappings, errors, strict=True):
+        if problem is not None:
+            left.append(Left(each.entry, Why.UNREADABLE, f"it cannot be edited without doubt: {problem}"))
+        else:
+            kept.append(each if each.adopted else replace(each, undo=_undo_of(whole, each)))
+    return (FilePlan(file, look.target, look.data, after.data, tuple(kept)) if kept else None), left
 
 
-def _undo_of(data: bytes, file: ConfigFile, wrapping: Wrapping) -> tuple[Undo, ...]:
+def _undo_of(whole: Document, wrapping: Wrapping) -> tuple[Undo, ...]:
     items = []
     for edit in wrapping.edits:
         assert isinstance(edit, Put), "shapes wrap by putting values"
-        span = document.locate(data, file.format, edit.at)
-        text = None if span is None else data[span.start : span.end]
-        items.append(Undo(edit.at[len(wrapping.entry.at) :], edit.value, text))
+        items.append(Undo(edit.at[len(wrapping.entry.at) :], edit.value, whole.text_at(edit.at)))
     return tuple(items)
 
 
@@ -235,24 +239,7 @@ def _leave(entry: Entry, known: Known) -> tuple[Why, str] | None:
     return None
 
 
-def raw_of(parsed: object, entry: Entry) -> RawEntry | None:
-    """The entry as the document has it now; None if it is not there."""
-    shape = SHAPES.get(entry.file.shape)
-    found = shape.read(parsed).entries if shape else ()
-    return next((raw for raw in found if raw.at == entry.at and raw.name == entry.name), None)
-
-
-def _edited(data: bytes, file: ConfigFile, wrappings: list[Wrapping]) -> tuple[bytes, tuple[Wrapping, ...], list[Left]]:
-    """The bytes with all edits made; where that cannot be done, with those of as many entries as possible."""
-    try:
-        after = document.edit(data, file.format, [edit for each in wrappings for edit in each.edits])
-        return after, tuple(wrappings), []
-    except DocumentError as error:
-        if len(wrappings) == 1:
-            return data, (), [Left(wrappings[0].entry, Why.UNREADABLE, f"it cannot be edited without doubt: {error}")]
-    after, kept, left = data, list[Wrapping](), list[Left]()
-    for each in wrappings:
-        after, made, failed = _edited(after, file, [each])
-        kept += made
-        left += failed
-    return after, tuple(kept), left
+def raws_of(parsed: object, shape: str) -> dict[tuple[KeyPath, str], RawEntry]:
+    """The entries as the document has them now, by their place and name."""
+    found = SHAPES[shape].read(parsed).entries if shape in SHAPES else ()
+    return {(raw.at, raw.name): raw for raw in reversed(found)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callgate.agents import ALL
 from callgate.agents.adapter import Agent, fill
-from callgate.agents.formats import document
+from callgate.agents.formats.document import Document, parse
 from callgate.agents.shapes import SHAPES
 from callgate.model.errors import CallgateError, DocumentError, FileChangedError
 from callgate.model.inventory import ConfigFile, Entry, Inventory, Scope, Surroundings
@@ -91,15 +91,18 @@ def _now(journal: Journal, seen: Seen, group: list[Shadowing], launch: Callable[
     entries = {each.launcher: each for each in (record.entries if record else ())}
     there = still_there(seen.data, entries.values())
     kept = {launcher: each for launcher, each in entries.items() if launcher in there}
-    after, done, items = seen.data, list[tuple[Shadowing, Did]](), list[Item]()
+    whole, done, items = Document(seen.data, group[0].file.format), list[tuple[Shadowing, Did]](), list[Item]()
     for each in group:
         shadow = next(agent.shadow for agent in ALL if agent.id == each.file.agent)
         assert shadow is not None, "planned for an agent that has one"
-        edit = shadow_edit(shadow, each, entries.get(each.launcher), document.parse(after, each.file.format))
+        edit = shadow_edit(shadow, each, entries.get(each.launcher), whole.value)
         if isinstance(edit, str):
             items.append(report.left(Left(each.entry, Why.CHANGED, edit)))
             continue
-        after = document.edit(after, each.file.format, [edit[0]])
+        whole, (error,) = whole.edited([[edit[0]]])
+        if error is not None:
+            items.append(report.failed(each.file, each.entry.name, error))
+            continue
         was = kept.pop(each.launcher, None)
         if each.value is None:
             kept = _inherited(kept, was, edit[1])
@@ -107,6 +110,7 @@ def _now(journal: Journal, seen: Seen, group: list[Shadowing], launch: Callable[
             kept[each.launcher] = _owned(each, edit[1])
             launch(kept[each.launcher])
         done.append((each, Did.UNWRAPPED if each.value is None else Did.WRAPPED))
+    after = whole.data
     if after != seen.data:
         rewrite(journal, record if there else None, Path(seen.target), (seen.data, after), tuple(kept.values()))
     digests = (digest(seen.data), digest(after))
@@ -160,7 +164,7 @@ def _ground(
             with contextlib.suppress(DocumentError):
                 seen = look(ConfigFile(agent.id, Scope.USER, path, format, shadow.shape))
                 if seen.data:
-                    documents[template] = document.parse(seen.data, format)
+                    documents[template] = parse(seen.data, format)
     if shadow.file not in documents:
         return None
     over = {fill(template, around, project) for template in shadow.over}
@@ -176,6 +180,6 @@ def _found_in(file: ConfigFile, seen: Seen) -> Iterator[Left]:
     if seen.obstacle is None or seen.obstacle[0] is not Why.VCS:
         return
     with contextlib.suppress(DocumentError):
-        for raw in SHAPES[file.shape].read(document.parse(seen.data, file.format)).entries:
+        for raw in SHAPES[file.shape].read(parse(seen.data, file.format)).entries:
             entry = Entry(file.agent, raw.name, file, raw.at, raw.transport, raw.argv, project=file.project)
             yield Left(entry, *seen.obstacle)

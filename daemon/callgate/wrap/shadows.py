@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from callgate.agents.formats import document
+from callgate.agents.formats.document import parse
+from callgate.agents.formats.values import Values, holds_surrogate, value_at
 from callgate.agents.shadow import Shadow
-from callgate.agents.shapes import SHAPES
+from callgate.agents.shapes import SHAPES, RawEntry
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import ConfigFile, Drop, Edit, Entry, KeyPath, Put, Transport
-from callgate.wrap.plan import Left, Shadowing, Why, raw_of
+from callgate.wrap.plan import Left, Shadowing, Why, raws_of
 from callgate.wrap.record import Owned
 from callgate.wrap.script import launcher_path
 
 NOT_APPROVED = "no wrapped copy is made, as its user has not approved it for this project"
+
+_Read = tuple[object, Mapping[tuple[KeyPath, str], RawEntry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,14 @@ def shadowings(ground: Ground, launchers: str) -> tuple[list[Shadowing], list[Le
     wanted: list[Shadowing] = []
     left: list[Left] = []
     here = ground.documents.get(ground.shadow.file)
+    read: dict[ConfigFile, _Read | str] = {}
     for original, data in ground.originals:
         entry = original.entry
         if not approved.allows(entry.name):
             left.append(Left(entry, Why.VCS, f"{original.reason}; {NOT_APPROVED}"))
             continue
-        made = _copy(ground, entry, data, launchers)
+        found_in = read.get(entry.file) or read.setdefault(entry.file, _read(entry.file, data))
+        made = found_in if isinstance(found_in, str) else _copy(ground, entry, found_in, launchers)
         if isinstance(made, str):
             left.append(Left(entry, Why.VCS, f"{original.reason}; {made}"))
             continue
@@ -99,19 +104,31 @@ def dropped(parsed: object, owned: Owned) -> tuple[Drop, int]:
     return Drop(owned.at[: len(owned.at) - up]), up
 
 
-def _copy(ground: Ground, entry: Entry, data: bytes, launchers: str) -> Shadowing | str:
-    """The whole entry as the project's file has it, but starting our launcher; or why there is none."""
-    launcher = launcher_path(launchers, entry)
+def _read(file: ConfigFile, data: bytes) -> _Read | str:
+    """A project's file as it is read; or why it cannot be."""
     try:
-        raw = raw_of(document.parse(data, entry.file.format), entry)
-        edits = SHAPES[entry.file.shape].wrap(raw, launcher) if raw else ()
-        if raw is None or not edits:
-            return "it has no command to wrap"
-        value = _value(document.parse(document.edit(data, entry.file.format, edits), entry.file.format), raw.at)
+        parsed = parse(data, file.format)
     except DocumentError as error:
         return f"its file cannot be read without doubt ({error})"
+    return parsed, raws_of(parsed, file.shape)
+
+
+def _copy(ground: Ground, entry: Entry, read: _Read, launchers: str) -> Shadowing | str:
+    """The whole entry as the project's file has it, but starting our launcher; or why there is none."""
+    parsed, raws = read
+    launcher = launcher_path(launchers, entry)
+    raw = raws.get((entry.at, entry.name))
+    edits = SHAPES[entry.file.shape].wrap(raw, launcher) if raw else ()
+    if raw is None or not edits:
+        return "it has no command to wrap"
+    copy = Values(value_at(parsed, raw.at))
+    for edit in edits:
+        assert isinstance(edit, Put), "shapes wrap by putting values"
+        copy.put(edit.at[len(raw.at) :], edit.value)
+    if holds_surrogate([entry.name, copy.whole]):
+        return "it holds half of a surrogate pair, which readers take differently"
     at = ground.shadow.entry_at(ground.project, entry.name)
-    return Shadowing(entry, ground.file, at, launcher, raw.argv, value, entry.name in ground.owned)
+    return Shadowing(entry, ground.file, at, launcher, raw.argv, copy.whole, entry.name in ground.owned)
 
 
 def _taken_out(ground: Ground, owned: Owned) -> Shadowing:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from callgate.agents.formats import document
+from callgate.agents.formats.document import Document, parse
 from callgate.agents.shapes import SHAPES, RawEntry
-from callgate.model.errors import DocumentError
 from callgate.model.inventory import Drop, Edit, Format, KeyPath, Put, PutText
 from callgate.wrap.plan import is_launcher
 from callgate.wrap.record import Owned
@@ -17,6 +16,7 @@ RESTORED = "the original text is back"
 KEPT_EDIT = "changed since it was wrapped: only the launcher was taken out"
 GONE = "the entry is gone or was unwrapped already: nothing to do"
 COPIED = "a copy of a wrapped entry: only the launcher was taken out"
+NO_WAY = "it starts our launcher in a way that we did not write: change it by hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ def undo(
     """
     by_launcher = {each.launcher: each for each in owned}
     format = next(iter([*(each.file.format for each in owned), *(format for _, format in others)]), Format.JSON)
-    parsed = document.parse(data, format)
+    whole = Document(data, format)
+    parsed = whole.value
     shapes = dict.fromkeys([*(each.file.shape for each in owned), *(shape for shape, _ in others)])
     found: dict[KeyPath, tuple[RawEntry, Owned | None]] = {}
     for raw in (raw for shape in shapes if shape in SHAPES for raw in SHAPES[shape].read(parsed).entries):
@@ -53,11 +54,12 @@ def undo(
     copies = sorted(
         ((raw, mine) for raw, mine in found.values() if mine and mine.follows), key=lambda each: each[1].made
     )
-    data, outcomes = _all(data, format, [_ways(parsed, *each) for each in found.values() if each not in copies])
+    entries = [_ways(parsed, raw, mine) for raw, mine in found.values() if not (mine and mine.follows)]
+    whole, outcomes = _all(whole, entries)
     for raw, mine in copies:  # the one that stands in mappings which we made goes last, and they go with it
-        data, outcome = _one(data, format, _ways(document.parse(data, format), raw, mine))
-        outcomes.append(outcome)
-    return data, outcomes + [
+        whole, outcome = _all(whole, [_ways(whole.value, raw, mine)])
+        outcomes += outcome
+    return whole.data, outcomes + [
         Undone(each.name, each.file.agent, GONE, True, each.launcher) for each in owned if each.launcher not in met
     ]
 
@@ -67,7 +69,7 @@ def still_there(data: bytes, owned: Iterable[Owned]) -> set[str]:
     owned = tuple(owned)
     if not owned:
         return set()
-    parsed = document.parse(data, owned[0].file.format)
+    parsed = parse(data, owned[0].file.format)
     shapes = {each.file.shape for each in owned} & SHAPES.keys()
     found = {raw.argv[0] for shape in shapes for raw in SHAPES[shape].read(parsed).entries if raw.argv}
     return found & {each.launcher for each in owned}
@@ -91,31 +93,17 @@ def _ways(parsed: object, raw: RawEntry, mine: Owned | None) -> _Ways:
     return _Ways(raw, mine.file.agent if mine else "", tuple(ways))
 
 
-def _all(data: bytes, format: Format, wanted: Collection[_Ways]) -> tuple[bytes, list[Undone]]:
-    """All entries at once in their best way; if that fails, one after the other, each in the best way that works."""
-    try:
-        edits = [edit for each in wanted for edit in each.ways[0][1]]
-        return document.edit(data, format, edits), [
-            Undone(w.raw.name, w.agent, w.ways[0][0], True, w.raw.argv[0]) for w in wanted
-        ]
-    except (DocumentError, IndexError):
-        outcomes = []
-        for each in wanted:
-            data, outcome = _one(data, format, each)
-            outcomes.append(outcome)
-        return data, outcomes
-
-
-def _one(data: bytes, format: Format, wanted: _Ways) -> tuple[bytes, Undone]:
-    problem = "it starts our launcher in a way that we did not write: change it by hand"
-    for reason, edits in wanted.ways:
-        try:
-            return document.edit(data, format, edits), Undone(
-                wanted.raw.name, wanted.agent, reason, True, wanted.raw.argv[0]
-            )
-        except DocumentError as error:
-            problem = f"it cannot be edited without doubt ({error}): change it by hand"
-    return data, Undone(wanted.raw.name, wanted.agent, problem, False, wanted.raw.argv[0])
+def _all(whole: Document, wanted: Sequence[_Ways]) -> tuple[Document, list[Undone]]:
+    """Each entry in the best way that works, all that can be at once."""
+    outcomes = [Undone(each.raw.name, each.agent, NO_WAY, False, each.raw.argv[0]) for each in wanted]
+    for rank in range(max((len(each.ways) for each in wanted), default=0)):
+        open_ones = [place for place, each in enumerate(outcomes) if not each.done and len(wanted[place].ways) > rank]
+        whole, errors = whole.edited([wanted[place].ways[rank][1] for place in open_ones])
+        for place, error in zip(open_ones, errors, strict=True):
+            reason = f"it cannot be edited without doubt ({error}): change it by hand"
+            reason = wanted[place].ways[rank][0] if error is None else reason
+            outcomes[place] = replace(outcomes[place], reason=reason, done=error is None)
+    return whole, outcomes
 
 
 def _exact(parsed: object, raw: RawEntry, mine: Owned) -> tuple[Edit, ...]:

@@ -59,9 +59,13 @@ def scan(text: str) -> Scanned:
     """Blank out what strict JSON has not. Raises DocumentError for a comment without an end."""
     try:
         _PLAIN.decode(text)
-        return Scanned(text, text, text)
     except (ValueError, RecursionError):
-        bare = _TO_COMMENT.sub(_blank_comment, text)
+        return _blanked(text)
+    return Scanned(text, text, text)
+
+
+def _blanked(text: str) -> Scanned:
+    bare = _TO_COMMENT.sub(_blank_comment, text)
     return Scanned(text, bare, _TO_TRAILING.sub(_blank_comma, bare))
 
 
@@ -71,13 +75,22 @@ def read(text: str) -> object:
     Raises DocumentError with line and column for what is not JSON, and for duplicate keys, NaN, Infinity, numbers
     that are infinite or over DIGITS_MAX, and nesting over DEPTH_MAX.
     """
+    return lay_out(text)[0]
+
+
+def lay_out(text: str) -> tuple[object, Scanned]:
+    """What `read` gives, and the scanned text, at the price of one of the two. Raises what `read` raises."""
     try:
-        value = _STRICT.decode(text)
+        value, scanned = _STRICT.decode(text), Scanned(text, text, text)
+    except json.JSONDecodeError:
+        scanned = _blanked(text)
+        value = _read_scanned(scanned.strict)
     except (ValueError, RecursionError):
-        value = _read_scanned(scan(text).strict)
+        scanned = scan(text)
+        value = _read_scanned(scanned.strict)
     if _too_deep(value):
-        raise _first_doubt(scan(text).strict)
-    return value
+        raise _first_doubt(scanned.strict)
+    return value, scanned
 
 
 def skip(text: str, at: int) -> int:

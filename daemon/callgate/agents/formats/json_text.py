@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from callgate.agents.formats.json_scan import (
     Member,
-    Scanned,
     ends_in_line_comment,
+    lay_out,
     members,
     read,
-    scan,
     skip,
     value_end,
 )
@@ -25,12 +26,11 @@ from callgate.agents.formats.span import (
     lead_of,
     missing,
     newline_of,
-    spliced,
     unit_of,
 )
 from callgate.model.inventory import Drop, Edit, KeyPath, Put, PutText
 
-__all__ = ["change", "find", "read", "value_of"]
+__all__ = ["JsonText", "read"]
 
 _OPEN_LIST = re.compile(r"\[[ \t]*[\r\n]")
 _OPEN_OBJECT = re.compile(r"\{[ \t]*[\r\n]")
@@ -48,99 +48,128 @@ class _Layout:
     spaced: bool
 
 
-def value_of(fragment: str, _column: int) -> object:
-    """The value that `fragment`, text of one value, stands for."""
-    return read(fragment)
+class JsonText:
+    """See Laid. The members of an object are looked up once, however many edits need them."""
 
+    def __init__(self, text: str) -> None:
+        self.value, self._scanned = lay_out(text)
+        self._text = text
+        self._members: dict[int, dict[str | int, Member]] = {}
 
-def find(text: str, at: KeyPath) -> Span | None:
-    """Where the value at `at` stands; None if there is none. The text must have been read without error."""
-    return _find(scan(text), at)
-
-
-def change(text: str, edit: Edit) -> str:
-    """The text with one edit made. Raises DocumentError if its place is not there."""
-    scanned = scan(text)
-    if isinstance(edit, Drop):
-        return _drop(scanned, _object_at(scanned, edit.at), edit.at)
-    if isinstance(edit, Put) and edit.at and isinstance(edit.at[-1], str):
-        parent = _object_at(scanned, edit.at)
-        present = list(members(scanned, parent.start))
-        member = next((each for each in present if each.key == edit.at[-1]), None)
-        if member is None:
-            return _add(scanned, parent, present, edit)
-        span: Span | None = Span(member.value, member.end)
-    else:
-        span = _find(scanned, edit.at)
-    if span is None:
-        raise missing(edit.at)
-    new = edit.text.decode() if isinstance(edit, PutText) else _rewritten(text, span, edit.value)
-    return spliced(text, Splice(span.start, span.end, new))
-
-
-def _find(scanned: Scanned, at: KeyPath) -> Span | None:
-    start = skip(scanned.strict, 0)
-    if start == len(scanned.strict):
-        return None
-    end = value_end(scanned, start)
-    for key in at:
-        found = next((each for each in members(scanned, start) if each.key == key), None)
-        if found is None:
+    def find(self, at: KeyPath) -> Span | None:
+        """See Laid."""
+        start = skip(self._scanned.strict, 0)
+        if start == len(self._scanned.strict):
             return None
-        start, end = found.value, found.end
-    return Span(start, end)
+        end = -1
+        for key in at:
+            found = self._members_at(start).get(key)
+            if found is None:
+                return None
+            start, end = found.value, found.end
+        return Span(start, end if at else value_end(self._scanned, start))
 
+    def splices(self, edit: Edit) -> Sequence[Splice]:
+        """See Laid."""
+        if isinstance(edit, Drop):
+            return self._drop(self._object_at(edit.at), edit.at)
+        span = self.find(edit.at)
+        if span is None and isinstance(edit, Put) and edit.at and isinstance(edit.at[-1], str):
+            return self._add(self._object_at(edit.at), edit)
+        if span is None:
+            raise missing(edit.at)
+        new = edit.text.decode() if isinstance(edit, PutText) else self._rewritten(span, edit.value)
+        return [Splice(span.start, span.end, new)]
 
-def _object_at(scanned: Scanned, at: KeyPath) -> Span:
-    """The object that the last key of `at` is, or would be, a member of."""
-    span = _find(scanned, at[:-1]) if at else None
-    if span is None:
-        raise missing(at)
-    if scanned.text[span.start] != "{":
-        raise missing(at, "is not a member of an object, so it can be neither added nor removed")
-    return span
+    def meaning(self, fragment: str, _span: Span) -> object:
+        """See Laid."""
+        return read(fragment)
 
+    @cached_property
+    def _newline(self) -> str:
+        return newline_of(self._text)
 
-def _rewritten(text: str, span: Span, value: object) -> str:
-    original = text[span.start : span.end]
-    base = indent_of(text, span.start)
-    inner = _INNER_INDENT.search(original)
-    unit = inner[1].removeprefix(base) if inner else ""
-    layout = _Layout(
-        newline_of(original if has_newline(original) else text),
-        unit or unit_of(text),
-        bool(_OPEN_OBJECT.search(original)),
-        bool(_OPEN_LIST.search(original)),
-        text[span.start - 1 : span.start] != ":",
-    )
-    return _written(value, layout, base)
+    @cached_property
+    def _unit(self) -> str:
+        return unit_of(self._text)
 
+    def _members_at(self, start: int) -> dict[str | int, Member]:
+        if start not in self._members:
+            self._members[start] = {each.key: each for each in members(self._scanned, start)}
+        return self._members[start]
 
-def _add(scanned: Scanned, parent: Span, present: list[Member], edit: Put) -> str:
-    """Add a member after the last one, so that dropping it gives back the very same text."""
-    text = scanned.text
-    close = parent.end - 1
-    after = _last_visible(text, close)
-    gap = text[after:close]
-    last = present[-1] if present else None
-    if last is None:
-        opened = has_newline(gap)
-        lead = " " if gap or text[after - 1] != "{" else ""
-        indent = indent_of(text, close) + unit_of(text) if opened else ""
-    else:
-        lead_start = lead_of(text, last.start)
-        opened = has_newline(text[lead_start : last.start]) or ends_in_line_comment(text, last.end, after)
-        indent = indent_of(text, last.start)
-        lead = _separator(text, present)
-    newline = newline_of(text)
-    spaced = last is None or text[last.value - 1] != ":"
-    layout = _Layout(newline, unit_of(text), opened, False, spaced)
-    member = _written(str(edit.at[-1]), layout, indent) + (": " if spaced else ":")
-    member += _written(edit.value, layout, indent)
-    added = (newline + indent if opened else lead) + member
-    if last is not None and last.comma is None:
-        return spliced(text, Splice(last.end, last.end, ","), Splice(after, after, added))
-    return spliced(text, Splice(after, after, added + ("," if last is not None else "")))
+    def _object_at(self, at: KeyPath) -> Span:
+        """The object that the last key of `at` is, or would be, a member of."""
+        span = self.find(at[:-1]) if at else None
+        if span is None:
+            raise missing(at)
+        if self._text[span.start] != "{":
+            raise missing(at, "is not a member of an object, so it can be neither added nor removed")
+        return span
+
+    def _rewritten(self, span: Span, value: object) -> str:
+        original = self._text[span.start : span.end]
+        base = indent_of(self._text, span.start)
+        inner = _INNER_INDENT.search(original)
+        unit = inner[1].removeprefix(base) if inner else ""
+        layout = _Layout(
+            newline_of(original) if has_newline(original) else self._newline,
+            unit or self._unit,
+            bool(_OPEN_OBJECT.search(original)),
+            bool(_OPEN_LIST.search(original)),
+            self._text[span.start - 1 : span.start] != ":",
+        )
+        return _written(value, layout, base)
+
+    def _add(self, parent: Span, edit: Put) -> Sequence[Splice]:
+        """Add a member after the last one, so that dropping it gives back the very same text."""
+        text = self._text
+        present = list(self._members_at(parent.start).values())
+        close = parent.end - 1
+        after = _last_visible(text, close)
+        gap = text[after:close]
+        last = present[-1] if present else None
+        if last is None:
+            opened = has_newline(gap)
+            lead = " " if gap or text[after - 1] != "{" else ""
+            indent = indent_of(text, close) + self._unit if opened else ""
+        else:
+            lead_start = lead_of(text, last.start)
+            opened = has_newline(text[lead_start : last.start]) or ends_in_line_comment(text, last.end, after)
+            indent = indent_of(text, last.start)
+            lead = _separator(text, present)
+        spaced = last is None or text[last.value - 1] != ":"
+        layout = _Layout(self._newline, self._unit, opened, False, spaced)
+        member = _written(str(edit.at[-1]), layout, indent) + (": " if spaced else ":")
+        member += _written(edit.value, layout, indent)
+        added = (self._newline + indent if opened else lead) + member
+        if last is not None and last.comma is None:
+            return [Splice(last.end, last.end, ","), Splice(after, after, added)]
+        return [Splice(after, after, added + ("," if last is not None else ""))]
+
+    def _drop(self, parent: Span, at: KeyPath) -> Sequence[Splice]:
+        """Remove a member, one comma, and the line if nothing else is on it."""
+        text = self._text
+        present = list(self._members_at(parent.start).values())
+        place = next((index for index, each in enumerate(present) if each.key == at[-1]), None)
+        if place is None:
+            raise missing(at)
+        member = present[place]
+        start, end = member.start, member.end
+        splices = []
+        if member.comma is not None:
+            if text[end : member.comma].strip():
+                splices.append(Splice(member.comma, member.comma + 1))
+            else:
+                end = member.comma + 1
+        elif place:
+            comma = present[place - 1].comma
+            assert comma is not None, "the comma between two members"
+            splices.append(Splice(comma, comma + 1))
+        before = _after_comma(present[place - 1]) if place else parent.start + 1
+        comment = ends_in_line_comment(text, before, lead_of(text, start))
+        start, end = _with_space(text, start, end, first=place == 0, last=place == len(present) - 1 and not comment)
+        return [Splice(start, end), *splices]
 
 
 def _separator(text: str, present: list[Member]) -> str:
@@ -156,31 +185,6 @@ def _last_visible(text: str, close: int) -> int:
     while text[close - 1] in " \t\r\n":
         close -= 1
     return close
-
-
-def _drop(scanned: Scanned, parent: Span, at: KeyPath) -> str:
-    """Remove a member, one comma, and the line if nothing else is on it."""
-    text = scanned.text
-    present = list(members(scanned, parent.start))
-    place = next((index for index, each in enumerate(present) if each.key == at[-1]), None)
-    if place is None:
-        raise missing(at)
-    member = present[place]
-    start, end = member.start, member.end
-    splices = []
-    if member.comma is not None:
-        if text[end : member.comma].strip():
-            splices.append(Splice(member.comma, member.comma + 1))
-        else:
-            end = member.comma + 1
-    elif place:
-        comma = present[place - 1].comma
-        assert comma is not None, "the comma between two members"
-        splices.append(Splice(comma, comma + 1))
-    before = _after_comma(present[place - 1]) if place else parent.start + 1
-    comment = ends_in_line_comment(text, before, lead_of(text, start))
-    start, end = _with_space(text, start, end, first=place == 0, last=place == len(present) - 1 and not comment)
-    return spliced(text, Splice(start, end), *splices)
 
 
 def _after_comma(member: Member) -> int:

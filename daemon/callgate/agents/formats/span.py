@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from callgate.model.errors import DocumentError
-from callgate.model.inventory import KeyPath
+from callgate.model.inventory import Edit, KeyPath
 
 DEPTH_MAX = 100
 """Values inside values. Configs stay below ten; deeper nesting is made to exhaust a reader's stack."""
+LOOK_BACK = 16 * 1024
+"""Characters that we go back to the begin of a line, for the sake of looks only: a minified file has one line."""
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _INDENTED = re.compile(r"[\r\n]([ \t]+)[^\s]")
@@ -32,7 +36,23 @@ class Splice:
     text: str = ""
 
 
-def spliced(text: str, *splices: Splice) -> str:
+class Laid(Protocol):
+    """A document's text, read once, in which any number of values can be found and changes prepared."""
+
+    value: object
+    """The document as plain values; not to be changed."""
+
+    def find(self, at: KeyPath) -> Span | None:
+        """Where the value at `at` stands; None if there is none, or if it has no text of its own."""
+
+    def splices(self, edit: Edit) -> Sequence[Splice]:
+        """What makes one edit. Raises DocumentError if its place is not there or cannot be changed."""
+
+    def meaning(self, fragment: str, span: Span) -> object:
+        """The value that `fragment`, text of one value, stands for where `span` begins. Raises DocumentError."""
+
+
+def spliced(text: str, splices: Iterable[Splice]) -> str:
     """The text with the splices made. They must not overlap; all offsets speak of the text as it was."""
     pieces = []
     at = 0
@@ -77,8 +97,11 @@ def line_start(text: str, offset: int) -> int:
 
 
 def indent_of(text: str, offset: int) -> str:
-    """The white space that the line of `offset` begins with."""
-    start = line_start(text, offset)
+    """The white space that the line of `offset` begins with; none if the line begins more than LOOK_BACK before it."""
+    floor = max(0, offset - LOOK_BACK)
+    start = max(text.rfind("\n", floor, offset), text.rfind("\r", floor, offset)) + 1
+    if not start and floor:
+        return ""
     end = start
     while text[end : end + 1] in (" ", "\t"):
         end += 1
@@ -115,15 +138,15 @@ def after_blanks(text: str, at: int) -> int:
     return at
 
 
-def without_member(text: str, start: int, end: int) -> str:
-    """The text without the member from `start` to `end` of a table in braces, and without one comma beside it."""
+def without_member(text: str, start: int, end: int) -> Splice:
+    """Takes out the member from `start` to `end` of a table in braces, and one comma beside it."""
     before, after = start, end
     while text[before - 1] in " \t\r\n":
         before -= 1
     while text[after] in " \t\r\n":
         after += 1
     if text[before - 1] == ",":
-        return spliced(text, Splice(before - 1, end))
+        return Splice(before - 1, end)
     if text[after] == ",":
-        return spliced(text, Splice(start, after_blanks(text, after + 1)))
-    return spliced(text, Splice(before, end))
+        return Splice(start, after_blanks(text, after + 1))
+    return Splice(before, end)

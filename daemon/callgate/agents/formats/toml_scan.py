@@ -75,9 +75,14 @@ class Item:
 
 def read(text: str) -> dict[str, object]:
     """The document as plain values, dates as they are. Raises DocumentError with line and column."""
-    lay_out(text)  # first, because it bounds the nesting, which the standard reader does not
+    return read_laid(text)[0]
+
+
+def read_laid(text: str) -> tuple[dict[str, object], Item]:
+    """What `read` and `lay_out` give. Raises DocumentError."""
+    root = lay_out(text)  # first, because it bounds the nesting, which the standard reader does not
     try:
-        return tomllib.loads(text, parse_float=_float)
+        return tomllib.loads(text, parse_float=_float), root
     except tomllib.TOMLDecodeError as error:
         raise _said(text, str(error)) from error
     except (ValueError, RecursionError) as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from callgate.agents.formats.span import (
     Span,
@@ -16,13 +18,12 @@ from callgate.agents.formats.span import (
     line_end,
     missing,
     newline_of,
-    spliced,
     without_member,
 )
-from callgate.agents.formats.toml_scan import Item, Kind, lay_out, read
+from callgate.agents.formats.toml_scan import Item, Kind, read, read_laid
 from callgate.model.inventory import Drop, Edit, KeyPath, Put, PutText
 
-__all__ = ["change", "find", "read", "value_of"]
+__all__ = ["TomlText", "read"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _FIRST_ELEMENT = re.compile(r"\[[ \t]*(?:#[^\r\n]*)?(?:\r?\n)+([ \t]*)")
@@ -40,78 +41,84 @@ class _Lines:
     trailing_comma: bool
 
 
-def value_of(fragment: str, _column: int) -> object:
-    """The value that `fragment`, text of one value, stands for."""
-    document = read(f"value = {fragment}")
-    if len(document) != 1:
-        raise missing(("value",), "is more than one value")
-    return document["value"]
+class TomlText:
+    """See Laid. A table over several lines has no text of its own."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.value: object
+        self.value, self._root = read_laid(text)
+
+    def find(self, at: KeyPath) -> Span | None:
+        """See Laid."""
+        item = self._item(at)
+        return Span(item.start, item.end) if item is not None and item.start >= 0 else None
+
+    def splices(self, edit: Edit) -> Sequence[Splice]:
+        """See Laid."""
+        if not edit.at:
+            raise missing(edit.at, _SPREAD)
+        item = self._item(edit.at)
+        if item is not None and item.start < 0:
+            raise missing(edit.at, _SPREAD)
+        if isinstance(edit, Put) and item is None:
+            return [self._add(self._item(edit.at[:-1]), edit)]
+        if item is None:
+            raise missing(edit.at)
+        if isinstance(edit, Drop):
+            return [_drop(self._text, self._item(edit.at[:-1]), item, edit.at)]
+        if isinstance(edit, PutText):
+            new = edit.text.decode()
+        else:
+            new = _rewritten(self._text[item.start : item.end], edit.value, self._newline)
+        return [Splice(item.start, item.end, new)]
+
+    def meaning(self, fragment: str, _span: Span) -> object:
+        """See Laid."""
+        document = read(f"value = {fragment}")
+        if len(document) != 1:
+            raise missing(("value",), "is more than one value")
+        return document["value"]
+
+    @cached_property
+    def _newline(self) -> str:
+        return newline_of(self._text)
+
+    def _item(self, at: KeyPath) -> Item | None:
+        item: Item | None = self._root
+        for key in at:
+            item = item.child(key) if item is not None else None
+        return item
+
+    def _add(self, parent: Item | None, edit: Put) -> Splice:
+        """Add a key after the last one of its table, so that dropping it gives back the very same text."""
+        name = edit.at[-1]
+        if parent is None or not isinstance(name, str):
+            raise missing(edit.at)
+        statement = f"{parent.prefix}{_key(name)} = {_written(edit.value)}"
+        last = parent.last
+        if parent.kind is Kind.INLINE:
+            return _added_inline(parent, statement)
+        if parent.kind is Kind.DOTTED and last is not None:
+            if _in_braces(self._text, last):
+                raise missing(edit.at, "would be added to a dotted key inside braces")
+        elif parent.kind is not Kind.TABLE:
+            raise missing(edit.at, "would be added to a table that has no place of its own")
+        anchor = last if last is not None else parent
+        if anchor.key < 0:  # the document itself, without a key before the first header
+            return Splice(0, 0, statement + (self._newline if self._text else ""))
+        end = line_end(self._text, anchor.end)
+        return Splice(end, end, self._newline + indent_of(self._text, anchor.key) + statement)
 
 
-def find(text: str, at: KeyPath) -> Span | None:
-    """Where the value at `at` stands; None if there is none, or if it is a table without text of its own."""
-    item = _item(lay_out(text), at)
-    return Span(item.start, item.end) if item is not None and item.start >= 0 else None
-
-
-def change(text: str, edit: Edit) -> str:
-    """The text with one edit made. Raises DocumentError if its place is not there or is a table with a header."""
-    if not edit.at:
-        raise missing(edit.at, _SPREAD)
-    root = lay_out(text)
-    item = _item(root, edit.at)
-    if item is not None and item.start < 0:
-        raise missing(edit.at, _SPREAD)
-    if isinstance(edit, Put) and item is None:
-        return _add(text, _item(root, edit.at[:-1]), edit)
-    if item is None:
-        raise missing(edit.at)
-    if isinstance(edit, Drop):
-        return _drop(text, _item(root, edit.at[:-1]), item, edit.at)
-    if isinstance(edit, PutText):
-        new = edit.text.decode()
-    else:
-        new = _rewritten(text[item.start : item.end], edit.value, newline_of(text))
-    return spliced(text, Splice(item.start, item.end, new))
-
-
-def _item(root: Item, at: KeyPath) -> Item | None:
-    item: Item | None = root
-    for key in at:
-        item = item.child(key) if item is not None else None
-    return item
-
-
-def _add(text: str, parent: Item | None, edit: Put) -> str:
-    """Add a key after the last one of its table, so that dropping it gives back the very same text."""
-    name = edit.at[-1]
-    if parent is None or not isinstance(name, str):
-        raise missing(edit.at)
-    statement = f"{parent.prefix}{_key(name)} = {_written(edit.value)}"
-    last = parent.last
-    if parent.kind is Kind.INLINE:
-        return _add_inline(text, parent, statement)
-    if parent.kind is Kind.DOTTED and last is not None:
-        if _in_braces(text, last):
-            raise missing(edit.at, "would be added to a dotted key inside braces")
-    elif parent.kind is not Kind.TABLE:
-        raise missing(edit.at, "would be added to a table that has no place of its own")
-    newline = newline_of(text)
-    anchor = last if last is not None else parent
-    if anchor.key < 0:  # the document itself, without a key before the first header
-        return statement + (newline if text else "") + text
-    end = line_end(text, anchor.end)
-    return spliced(text, Splice(end, end, newline + indent_of(text, anchor.key) + statement))
-
-
-def _add_inline(text: str, table: Item, statement: str) -> str:
+def _added_inline(table: Item, statement: str) -> Splice:
     if table.last is not None:
-        return spliced(text, Splice(table.last.end, table.last.end, f", {statement}"))
+        return Splice(table.last.end, table.last.end, f", {statement}")
     lead = "" if table.end == table.start + 2 else " "
-    return spliced(text, Splice(table.start + 1, table.start + 1, lead + statement))
+    return Splice(table.start + 1, table.start + 1, lead + statement)
 
 
-def _drop(text: str, parent: Item | None, item: Item, at: KeyPath) -> str:
+def _drop(text: str, parent: Item | None, item: Item, at: KeyPath) -> Splice:
     """Remove a key with its line, or from between braces with one comma."""
     if item.key < 0 or parent is None:
         raise missing(at, "is not a key of a table, so it cannot be removed")
@@ -121,12 +128,11 @@ def _drop(text: str, parent: Item | None, item: Item, at: KeyPath) -> str:
         raise missing(at, "is a dotted key inside braces")
     after = after_blanks(text, item.end)
     if text[after : after + 1] == "#":
-        return spliced(text, Splice(item.key, after))
+        return Splice(item.key, after)
     lead = lead_of(text, item.key)
     if has_newline(text[lead : item.key]):
-        return spliced(text, Splice(lead, item.end))
-    after += 2 if text.startswith("\r\n", after) else 1
-    return text[after:]
+        return Splice(lead, item.end)
+    return Splice(0, after + (2 if text.startswith("\r\n", after) else 1))
 
 
 def _in_braces(text: str, item: Item) -> bool:

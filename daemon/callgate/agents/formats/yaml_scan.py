@@ -80,10 +80,15 @@ def read(text: str) -> object:
 
     With a `%YAML 1.1` directive, yes, no, on and off are booleans and `<<` merges.
     """
+    return read_composed(text)[0]
+
+
+def read_composed(text: str) -> tuple[object, Node | None]:
+    """What `read` gives, and the root node. Raises what `compose` raises."""
     root, version = compose(text)
     if root is None or (root.kind is Kind.SCALAR and root.start == root.end):
-        return {}
-    return plain(root, version == _OLD)
+        return {}, root
+    return plain(root, version == _OLD), root
 
 
 def compose(text: str) -> tuple[Node | None, tuple[int, int] | None]:
