@@ -56,13 +56,15 @@ class _Opening:
         """A running daemon with these settings (or none), with the server on its allowlist."""
         env = {**environment(scratch), "CALLGATE_HOME": str(scratch / "state")}
         config = scratch / ".claude.json"
-        if not config.exists():
+        prepared = scratch / "prepared"
+        if not prepared.exists():
             entry = {"type": "stdio", "command": SERVER[0], "args": SERVER[1:]}
             config.write_text(json.dumps({"mcpServers": {"bench": entry}}, indent=2))
             _settle(scratch, Form("observe", self.form.durability))
             with _daemon(env):
                 _callgate(env, "allow", "bench")
             _settle(scratch, self.form)
+            prepared.touch()
         with _daemon(env) as pid:
             argv = _wrapped(config)
             if not self.form.daemon:
