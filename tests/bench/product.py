@@ -90,14 +90,14 @@ def _wrapped(config: Path) -> list[str]:
 @contextmanager
 def _daemon(env: dict[str, str]) -> Iterator[int]:
     """`callgate up` in a home with one agent; `callgate down` at the end. Raises Failed."""
-    _callgate(env, "up")
     places = folders(env)
-    end = time.monotonic() + PATIENCE
-    while not (places.gate_socket.exists() and places.pid_file.exists()):
-        if time.monotonic() > end:
-            raise Failed("`callgate up` left no daemon")
-        time.sleep(0.05)
     try:
+        _callgate(env, "up")
+        end = time.monotonic() + PATIENCE
+        while not (places.gate_socket.exists() and places.pid_file.exists()):
+            if time.monotonic() > end:
+                raise Failed("`callgate up` left no daemon")
+            time.sleep(0.05)
         yield int(places.pid_file.read_text().split()[0])
     finally:
         _callgate(env, "down")
