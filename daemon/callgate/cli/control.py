@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from callgate.cli.show import AsJson, client, show_servers, show_skipped
 from callgate.cli.text import cell, console, say, show_json, table
 from callgate.model.call import Mode
 from callgate.model.errors import DaemonAwayError
-from callgate.service import background, offline
+from callgate.service import background
 from callgate.system.paths import folders
 
 
@@ -92,7 +93,7 @@ def deny(server: Server, tool: Tool = None, as_json: AsJson = False) -> None:
 
 def discover(home: Home = None, agent: OneAgent = None, as_json: AsJson = False) -> None:
     """Find agents and servers, and change nothing. Needs no daemon."""
-    found = offline.discover(os.environ, home, agent)
+    found = _offline().discover(os.environ, home, agent)
     if as_json:
         show_json(found)
         return
@@ -104,7 +105,7 @@ def wrap(home: Home = None, agent: OneAgent = None, dry_run: DryRun = False, as_
     if home is None and not dry_run and client().running():
         report = client().wrap(agent)
     else:
-        report = offline.wrap(os.environ, home, agent, dry_run)
+        report = _offline().wrap(os.environ, home, agent, dry_run)
     if as_json:
         show_json(report)
     else:
@@ -114,12 +115,19 @@ def wrap(home: Home = None, agent: OneAgent = None, dry_run: DryRun = False, as_
 
 def unwrap(home: Home = None, agent: OneAgent = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Give the files back byte for byte. Needs no daemon."""
-    report = offline.unwrap(os.environ, home, agent, True) if dry_run else _unwrap(home, agent)
+    report = _offline().unwrap(os.environ, home, agent, True) if dry_run else _unwrap(home, agent)
     if as_json:
         show_json(report)
     else:
         _report(report["items"], "nothing was wrapped")
     _leave_if_failed(report["items"])
+
+
+def _offline() -> ModuleType:
+    """What needs no daemon; loading it takes 0.2 s, which commands that ask the daemon do not need."""
+    from callgate.service import offline
+
+    return offline
 
 
 def _unwrap(home: Path | None, agent: str | None) -> dict[str, Any]:
@@ -128,7 +136,7 @@ def _unwrap(home: Path | None, agent: str | None) -> dict[str, Any]:
             return client().unwrap(agent)  # the daemon must know, or it would wrap again at once
         except DaemonAwayError:
             pass
-    return offline.unwrap(os.environ, home, agent, False)
+    return _offline().unwrap(os.environ, home, agent, False)
 
 
 def _rule(server: str, tool: str | None, effect: str, as_json: bool) -> None:

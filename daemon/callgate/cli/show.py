@@ -15,7 +15,6 @@ from callgate.cli.harmless import clean
 from callgate.cli.text import cell, clock, mark, plural, say, show_json, show_lines
 from callgate.client import Client
 from callgate.model.errors import CallgateError
-from callgate.service.offline import verify_offline
 from callgate.system.paths import folders
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -202,6 +201,8 @@ def explain(ref: str, as_json: AsJson = False) -> None:
 
 def verify(as_json: AsJson = False) -> None:
     """Check the whole log: has any row been edited, deleted, swapped or put in? Needs no daemon. Exit code 4 if so."""
+    from callgate.service.offline import verify_offline  # 0.2 s, which commands that ask the daemon do not need
+
     found = verify_offline(folders(os.environ))
     if as_json:
         show_json(found)

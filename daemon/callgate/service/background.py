@@ -11,9 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from callgate.client import Client
 from callgate.model.call import Mode
 from callgate.model.errors import CallgateError, DaemonAwayError, SettingsError
@@ -143,6 +140,9 @@ def set_mode(where: Folders, mode: Mode) -> bool:
     """Write the mode into the settings file, keeping everything else in it. True if that changed something."""
     if load(where.settings).mode is mode:
         return False
+    import tomlkit  # 50 ms that no other command needs
+    from tomlkit.exceptions import TOMLKitError
+
     try:
         text = read_capped(where.settings, SETTINGS_MAX).decode()
     except FileNotFoundError:
