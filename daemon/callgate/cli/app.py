@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from callgate import __version__
-from callgate.cli import control, doctor, show
+from callgate.cli import control, doctor, registry, show
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 
@@ -33,11 +33,13 @@ for function in (
     doctor.doctor,
     control.allow,
     control.deny,
+    registry.request,
     control.discover,
     control.wrap,
     control.unwrap,
 ):
     app.command()(function)
+app.add_typer(registry.app)
 
 
 @app.command()
@@ -46,23 +48,21 @@ def shim() -> None:
     # The command itself is taken before the imports of this module: see main.py. This is its line in the help page.
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def options(
-    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version and leave.", is_eager=True),
 ) -> None:
     """One gate in front of every tool call of the coding agents on this machine."""
     if version:
         typer.echo(f"callgate {__version__}")
-    elif context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        raise typer.Exit
 
 
 def run_app(argv: list[str]) -> int:
     """Run one command. Returns its exit code; a wrong command line is one line on stderr and exit code 2."""
     command = typer.main.get_command(app)
     try:
-        return int(command.main(argv, prog_name="callgate", standalone_mode=False) or 0)
+        return int(command.main(argv or ["--help"], prog_name="callgate", standalone_mode=False) or 0)
     except TyperException as error:
         typer.echo(f"callgate: {clean(error.format_message())} See `callgate --help`.", err=True)
         return USAGE
@@ -70,5 +70,3 @@ def run_app(argv: list[str]) -> int:
         return ended.exit_code
     except Abort as error:
         raise KeyboardInterrupt from error
-    except SystemExit:  # how the library ends when the reader of the output has gone
-        raise BrokenPipeError from None

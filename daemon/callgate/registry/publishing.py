@@ -35,7 +35,7 @@ def publish(repository: Repository, signers: Mapping[str, Signer]) -> Published:
 
     Needs the online keys (snapshot, timestamp) only; each call renews the timestamp.
     """
-    _refuse_unfinished(repository)
+    check(repository)
     files: list[tuple[Path, bytes]] = []
     for role in roles.DELEGATED:
         files += _target_files(repository, cast("Targets", _effective(repository, role).signed))
@@ -76,6 +76,16 @@ def copy(repository: Repository, to: Path) -> int:
     return written
 
 
+def published_documents(repository: Repository) -> dict[str, bytes]:
+    """The documents that clients see, by path. Raises RegistryError."""
+    found = {}
+    for role in roles.DELEGATED:
+        metadata = repository.published(role)
+        for path, target in cast("Targets", metadata.signed).targets.items() if metadata else ():
+            found[path] = read_capped(_public(repository, target), SOURCE_MAX)
+    return found
+
+
 def unsigned_changes(repository: Repository) -> list[str]:
     """Documents whose source is not what is signed."""
     wanted, changed = repository.wanted(), []
@@ -86,7 +96,8 @@ def unsigned_changes(repository: Repository) -> list[str]:
     return sorted(changed)
 
 
-def _refuse_unfinished(repository: Repository) -> None:
+def check(repository: Repository) -> None:
+    """Raises RegistryError if something is not signed, or by too few keys, or has expired."""
     if changed := unsigned_changes(repository):
         raise RegistryError(changed[0], "was changed and is not signed", "run `callgate registry sign` first")
     for role in roles.OFFLINE:

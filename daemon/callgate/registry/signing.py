@@ -59,6 +59,12 @@ def sign(repository: Repository, signers: Mapping[str, Signer]) -> list[RoleStat
     return states
 
 
+def due(repository: Repository) -> dict[str, str]:
+    """Which roles `sign` would make a new version of, and why."""
+    wanted = repository.wanted()
+    return {role: why for role in roles.OFFLINE if (why := _stale_because(repository, role, wanted))}
+
+
 def state(repository: Repository, role: str, why: str = "") -> RoleState:
     """How far a role is. Raises RegistryError if it does not exist yet."""
     metadata = repository.effective(role)

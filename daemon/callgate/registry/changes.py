@@ -1,0 +1,62 @@
+"""Pure: what changes between two states of the documents, in lines for the person who signs them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+
+from callgate.policy.allowlist import Approval
+from callgate.registry import bundle, roles
+
+LINES_MAX = 200
+"""Lines of difference shown of one text file."""
+
+
+def between(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
+    """One line a change: `+` added, `-` removed, `~` changed, in the order of the paths. Raises RegistryError if a
+    document of servers makes no sense.
+    """
+    lines: list[str] = []
+    for path in sorted({*before, *after}):
+        old, new = before.get(path), after.get(path)
+        if old == new:
+            continue
+        if path.removeprefix(roles.CANARY) == roles.SERVERS:
+            ring = " (canary)" if path.startswith(roles.CANARY) else ""
+            lines += [line + ring for line in _servers(_approvals(old, path), _approvals(new, path))]
+        else:
+            lines += _text(path, old, new)
+    return lines
+
+
+def _approvals(data: bytes | None, path: str) -> dict[tuple[str, int], Approval]:
+    """By name; several of one name are told apart by their order."""
+    found: dict[tuple[str, int], Approval] = {}
+    seen: dict[str, int] = {}
+    for one in bundle.rules(json.loads(data), path).approvals if data is not None else ():
+        count = seen[one.name] = seen.get(one.name, -1) + 1
+        found[one.name, count] = one
+    return found
+
+
+def _servers(old: Mapping[tuple[str, int], Approval], new: Mapping[tuple[str, int], Approval]) -> list[str]:
+    lines = [f"- {one.name}: {_said(one)}" for key, one in old.items() if key not in new]
+    lines += [f"+ {one.name}: {_said(one)}" for key, one in new.items() if key not in old]
+    for key, one in new.items():
+        if key in old and old[key] != one:
+            lines.append(f"~ {one.name}: {_said(old[key])} -> {_said(one)}")
+    return lines or ["~ the document, but no approval in it"]
+
+
+def _said(one: Approval) -> str:
+    tools = ", ".join(f"{tool} {effect.word}" for tool, effect in sorted(one.tools.items()))
+    return f"{one.effect.word} {', '.join(map(str, one.identities))}" + (f" ({tools})" if tools else "")
+
+
+def _text(path: str, old: bytes | None, new: bytes | None) -> list[str]:
+    def split(data: bytes | None) -> list[str]:
+        return (data or b"").decode("utf-8", "replace").splitlines()
+
+    found = list(difflib.unified_diff(split(old), split(new), path if old else "(none)", path, n=1, lineterm=""))
+    return found[:LINES_MAX] + ([f"... {len(found) - LINES_MAX} more lines"] if len(found) > LINES_MAX else [])
