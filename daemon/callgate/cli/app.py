@@ -48,21 +48,23 @@ def shim() -> None:
     # The command itself is taken before the imports of this module: see main.py. This is its line in the help page.
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version and leave.", is_eager=True),
 ) -> None:
     """One gate in front of every tool call of the coding agents on this machine."""
     if version:
         typer.echo(f"callgate {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def run_app(argv: list[str]) -> int:
     """Run one command. Returns its exit code; a wrong command line is one line on stderr and exit code 2."""
     command = typer.main.get_command(app)
     try:
-        return int(command.main(argv or ["--help"], prog_name="callgate", standalone_mode=False) or 0)
+        return int(command.main(argv, prog_name="callgate", standalone_mode=False) or 0)
     except TyperException as error:
         typer.echo(f"callgate: {clean(error.format_message())} See `callgate --help`.", err=True)
         return USAGE
@@ -70,3 +72,5 @@ def run_app(argv: list[str]) -> int:
         return ended.exit_code
     except Abort as error:
         raise KeyboardInterrupt from error
+    except SystemExit:  # how the library ends when the reader of the output has gone
+        raise BrokenPipeError from None
