@@ -79,6 +79,18 @@ class Client:
         """Allow or deny a server (by entry name or identity), or one tool of it."""
         return self._post("/v1/rule", {"server": server, "tool": tool, "effect": effect})
 
+    def policy(self) -> Answer:
+        """The policy in force: its policies, what is wrong, whether it is suspended."""
+        return self._get("/v1/policy")
+
+    def set_policy(self, file: Path | None, *, force: bool = False) -> Answer:
+        """Put the policy in that file in force on this machine, or (for None) remove the one that is."""
+        return self._post("/v1/policy", {"file": str(file) if file else None, "force": force})
+
+    def break_glass(self, minutes: int, why: str) -> Answer:
+        """Suspend the policy for some minutes; 0 ends that."""
+        return self._post("/v1/policy/break-glass", {"minutes": minutes, "why": why or None})
+
     def wrap(self, agent: str | None = None) -> Answer:
         """Wrap what was found, and keep it wrapped."""
         return self._post("/v1/wrap", {"agent": agent})

@@ -7,6 +7,7 @@ only then sends the answers, so an answer never leaves before its row is durable
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from callgate.audit.store import Writer
 from callgate.model.call import Call, Effect, Mode, Session, Verdict
 from callgate.model.errors import AuditError
 from callgate.model.event import Event
-from callgate.policy import ladder
+from callgate.policy import facts, ladder
 from callgate.policy.allowlist import Allowlist
+from callgate.policy.cedar import Policies
+from callgate.policy.facts import Moment, Request
 from callgate.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,8 +30,9 @@ log = logging.getLogger(__name__)
 class Gate:
     """Judges launches, calls and listings, and writes down what it judged.
 
-    `rules` gives the rules in force (None: there are none that could be read); `now` the time in nanoseconds;
-    `payload_key` is this machine's key for redaction marks and payload digests.
+    `rules` gives the rules in force (None: there are none that could be read), `policies` the policy in force (None:
+    there is none); `now` the time in nanoseconds; `payload_key` is this machine's key for redaction marks and payload
+    digests.
     """
 
     audit: Writer
@@ -36,6 +40,9 @@ class Gate:
     settings: Settings
     now: Callable[[], int]
     payload_key: bytes
+    policies: Callable[[], Policies | None] = lambda: None
+    suspended_until: int = 0
+    """Nanoseconds: until then the policy stops nothing (break-glass), and rows say what it would have done."""
     unsettled: bool = False
     """Rows were committed since the log was last tidied up."""
     _lost: bool = False
@@ -49,13 +56,18 @@ class Gate:
     def launch(self, session: Session, argv: Sequence[str], detail: Mapping[str, object]) -> Verdict:
         """May this shim start its server? `argv` is the original command line."""
         verdict = ladder.judge_launch(self.rules(), session.server, self.settings.on_doubt)
-        facts = {
+        said: dict[str, object] = {
             "argv": redact_argv(argv, self.payload_key),
             "evidence": session.server.evidence,
             "also": list(session.server.also),
             **detail,
         }
-        self._stage(self._event("server.launched", session, verdict, uid=session.uid, detail=facts))
+
+        def asked(_: Policies, approval: str) -> Request:
+            return facts.of_launch(session, argv, approval, self.settings.mode, self._moment())
+
+        verdict = self._by_policy(verdict, session, asked, said)
+        self._stage(self._event("server.launched", session, verdict, uid=session.uid, detail=said))
         return ladder.applied(verdict, self.settings.mode)
 
     def check(self, call: Call, *, retry: bool = False) -> Verdict:
@@ -71,6 +83,11 @@ class Gate:
             detail["truncated"] = True
         if retry:
             detail["retry"] = True
+
+        def asked(policies: Policies, approval: str) -> Request:
+            return facts.of_call(call, approval, self.settings.mode, self._moment(), policies.wanted)
+
+        verdict = self._by_policy(verdict, call.session, asked, detail)
         self._stage(self._event("call.asked", call.session, verdict, uid=call.uid, tool=call.tool, detail=detail), kept)
         return ladder.applied(verdict, self.settings.mode)
 
@@ -127,6 +144,31 @@ class Gate:
     def in_doubt(self, why: str) -> Verdict:
         """The answer to a question that could not be judged or not be written down."""
         return ladder.applied(ladder.doubt(self.settings.on_doubt, why), self.settings.mode)
+
+    def _by_policy(
+        self,
+        verdict: Verdict,
+        session: Session,
+        asked: Callable[[Policies, str], Request],
+        detail: dict[str, object],
+    ) -> Verdict:
+        """The verdict after the policy's rung; which policies decided or observed is added to the row's `detail`."""
+        policies, rules = self.policies(), self.rules()
+        if policies is None or rules is None or verdict.effect is Effect.DENY:
+            return verdict
+        judged = policies.judge(asked(policies, rules.name_of(session.server.server)))
+        if judged.policies:
+            detail["policies"] = list(judged.policies)
+        if judged.observed:
+            detail["observed"] = list(judged.observed)
+        if judged.verdict.effect > verdict.effect and self.now() < self.suspended_until:
+            why = f"the policy is suspended; {judged.verdict.rule} would {judged.verdict.effect.word}"
+            return Verdict(verdict.effect, "policy.suspended", f"{why}: {judged.verdict.reason}")
+        return ladder.stricter(verdict, judged.verdict)
+
+    def _moment(self) -> Moment:
+        local = time.localtime(self.now() // 10**9)
+        return Moment(local.tm_hour, local.tm_wday + 1)
 
     def _known(self, call: Call) -> Verdict | None:
         """What this very call was told before. The row must be one that the gate itself wrote for the same caller,

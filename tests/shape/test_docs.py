@@ -26,6 +26,12 @@ def test_every_command_and_option_is_in_the_command_reference() -> None:
             for spelled in option.opts:
                 if spelled.startswith("--") and spelled not in ("--help", "--json"):
                     assert spelled in section, f"{name} {spelled} is not described"
+        for inner, two in getattr(one, "commands", {}).items():
+            assert f"# `callgate {name} {inner}" in page, f"{name} {inner} has no heading"
+            part = page.split(f"# `callgate {name} {inner}", 1)[1].split("\n#", 1)[0]
+            for spelled in (text for option in two.params for text in option.opts):
+                if spelled.startswith("--") and spelled not in ("--help", "--json"):
+                    assert spelled in part, f"{name} {inner} {spelled} is not described"
 
 
 def settings(cls: type, prefix: str = "") -> list[str]:

@@ -160,7 +160,7 @@ def log(  # noqa: PLR0913 - one parameter an option, as typer reads them
     filters: dict[str, str | int] = {name: value for name, value in said.items() if value}
     for name, moment in (("since", since), ("until", until)):
         if moment:
-            filters[name] = _moment(name, moment)
+            filters[name] = point_in_time(name, moment)
     daemon = client()
     rows = daemon.events({**filters, "limit": limit, "order": "newest"})[::-1]
     _print_rows(rows, as_json)
@@ -240,7 +240,7 @@ def _print_event(row: dict[str, Any]) -> None:
         say("  {name}{value}", name=f"{'arguments':10}", value=row["payload"])
 
 
-def _moment(name: str, said: str) -> int:
+def point_in_time(name: str, said: str) -> int:
     if ago := re.fullmatch(r"(\d+)([smhd])", said):
         seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
         return time.time_ns() - seconds * 10**9

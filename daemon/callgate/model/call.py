@@ -57,6 +57,14 @@ class Caller:
     agent_evidence: str
     session: str
     """boot id, pid and start time of the root process of the agent (or of the shim, when no agent is known)."""
+    proven: bool = False
+    """`agent` was found among the ancestors; a launcher's word alone proves nothing."""
+    user: str = ""
+    """The account's name; empty where it has none."""
+    groups: tuple[str, ...] = ()
+    """The names of the account's groups."""
+    home: str = ""
+    """The account's home folder."""
 
 
 @dataclass(frozen=True, slots=True)

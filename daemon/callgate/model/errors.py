@@ -49,6 +49,10 @@ class RegistryError(CallgateError):
     """The registry of what is allowed cannot be read or does not make sense."""
 
 
+class PolicyError(CallgateError):
+    """A policy, or a table of tests of one, cannot be read or does not make sense."""
+
+
 class AuditError(CallgateError):
     """The audit log cannot be written or read."""
 

@@ -30,6 +30,11 @@ def judge_listing(rules: Allowlist | None, found: Identified, tools: Iterable[st
     return [tool for tool in tools if judge_call(rules, found, tool, on_doubt).effect is Effect.DENY]
 
 
+def stricter(before: Verdict, after: Verdict) -> Verdict:
+    """The verdict of two rungs: the more severe one; of two equal ones that of the lower rung, which came first."""
+    return after if after.effect > before.effect else before
+
+
 def no_policy(on_doubt: Effect) -> Verdict:
     """There is no registry that could be read: doubt decides."""
     return doubt(on_doubt, "there is no readable registry")

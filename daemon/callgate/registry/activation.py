@@ -8,8 +8,13 @@ from dataclasses import dataclass
 
 from callgate.model.errors import RegistryError
 from callgate.policy.allowlist import Allowlist
+from callgate.policy.cedar import Policies
+from callgate.policy.compiling import compile_policies
 from callgate.registry import bundle, options, roles
 from callgate.registry.options import Options
+
+MISTAKES_TOLD = 5
+"""Mistakes in a policy that one error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,8 @@ class InForce:
 
     allowlist: Allowlist
     options: Options
+    policies: Policies | None = None
+    """None: the registry has no policy."""
 
 
 def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False) -> InForce:
@@ -34,4 +41,18 @@ def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False) -
         raise RegistryError(named, f"is not JSON ({error})", "see docs/registry.md for the form") from error
     stated = files.get(roles.OPTIONS)
     said = options.read(stated, f"{source}, {roles.OPTIONS}", strict=strict) if stated is not None else Options()
-    return InForce(bundle.rules(document, named), said)
+    policy = files.get(roles.POLICY)
+    policies = _policies(policy, f"{source}, {roles.POLICY}") if policy is not None else None
+    return InForce(bundle.rules(document, named), said, policies)
+
+
+def _policies(data: bytes, source: str) -> Policies:
+    try:
+        found = compile_policies(data.decode())
+    except UnicodeDecodeError as error:
+        raise RegistryError(source, "is not UTF-8", "save it as UTF-8") from error
+    if isinstance(found, tuple):
+        listed = "; ".join(str(mistake) for mistake in found[:MISTAKES_TOLD])
+        more = f"; and {len(found) - MISTAKES_TOLD} more" if len(found) > MISTAKES_TOLD else ""
+        raise RegistryError(source, listed + more, "`callgate policy check FILE` lists all that is wrong with a policy")
+    return found

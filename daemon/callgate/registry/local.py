@@ -48,7 +48,7 @@ class LocalRepository:
         if self.exists() or not self._earlier.exists():
             return False
         self.earlier_rules()
-        self._publish(read_capped(self._earlier, DOCUMENT_MAX))
+        self._publish({roles.SERVERS: read_capped(self._earlier, DOCUMENT_MAX)})
         self._earlier.replace(self._earlier.with_name(self._earlier.name + TAKEN_OVER))
         return True
 
@@ -80,7 +80,19 @@ class LocalRepository:
             document = bundle.empty()
         changed = bundle.with_effect(document, source, identity, tool, effect, name)
         bundle.rules(changed, source)
-        self._publish(_written(changed))
+        self._publish({roles.SERVERS: _written(changed)})
+
+    def set_policy(self, text: bytes | None, signed: Mapping[str, str]) -> None:
+        """Replace the policy, or (for None) remove it: signed and published, as `set` does.
+
+        Raises RegistryError, and then what was published is published still.
+        """
+        if problem := self.edited(signed):
+            raise problem
+        changed: dict[str, bytes | None] = {roles.POLICY: text}
+        if not self._servers.exists():
+            changed[roles.SERVERS] = _written(bundle.empty())
+        self._publish(changed)
 
     def edited(self, signed: Mapping[str, str]) -> RegistryError | None:
         """Was a document edited and not signed? `signed` are the digests of what is in force, by path."""
@@ -94,7 +106,7 @@ class LocalRepository:
                 continue
             except FileRefusedError as error:
                 return RegistryError(error.thing, error.problem, "restore it")
-            if signed.get(path) != digest and digest != self._last_own_edit():
+            if signed.get(path) != digest and digest not in self._last_own_edit():
                 how = f"{self.folder} --keys {self._keys}"
                 return RegistryError(
                     str(there),
@@ -103,14 +115,15 @@ class LocalRepository:
                 )
         return None
 
-    def _last_own_edit(self) -> str:
+    def _last_own_edit(self) -> list[str]:
         """What we were about to sign when we were last at it: an edit of ours that a crash cut short is ours."""
         try:
-            return read_capped(self._own_edit, 100).decode("ascii", "replace")
+            return read_capped(self._own_edit, 200).decode("ascii", "replace").split()
         except (FileNotFoundError, FileRefusedError):
-            return ""
+            return []
 
-    def _publish(self, servers: bytes) -> None:
+    def _publish(self, changed: Mapping[str, bytes | None]) -> None:
+        """Replace these documents (None: remove it), sign and publish."""
         from callgate.registry import keys, publishing, signing
 
         try:
@@ -119,8 +132,10 @@ class LocalRepository:
             with locked(self.folder / ".lock"):
                 repository = self._repository()
                 signers = keys.find([self._keys])
-                replace_file(self._own_edit, hashlib.sha256(servers).hexdigest().encode())
-                repository.put(roles.SERVERS, servers)
+                digests = [hashlib.sha256(data).hexdigest() for data in changed.values() if data is not None]
+                replace_file(self._own_edit, " ".join(digests).encode())
+                for name, data in changed.items():
+                    repository.put(name, data)
                 activation.compiled(repository.documents(), str(self.folder), strict=True)
                 signing.sign(repository, signers)
                 publishing.publish(repository, signers)

@@ -10,6 +10,7 @@ from typing import Any
 from callgate.model.errors import RegistryError
 
 HOURS_MAX = 24 * 365 * 10
+MINUTES_MAX = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Options:
     """Hours without a proof that the rules are current, after which the machine says so. 0: never."""
     hard_stale_hours: float = 24 * 14
     """Hours after which only servers run that ran before under this registry. 0: never."""
+    break_glass_minutes: float = 60
+    """Minutes for which a machine's user may suspend the policy, with a reason that is logged. 0: not at all."""
 
 
 LOCAL = Options(soft_stale_hours=0, hard_stale_hours=0)
@@ -42,13 +45,14 @@ def read(data: bytes, source: str, *, strict: bool = False) -> Options:
     values: dict[str, Any] = {}
     for name, value in said.items():
         if name in known:
-            values[name] = _hours(source, name, value)
+            values[name] = _amount(source, name, value)
         elif strict:
             raise RegistryError(source, f"has an unknown option {name!r}", f"known: {', '.join(sorted(known))}")
     return Options(**values)
 
 
-def _hours(source: str, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= HOURS_MAX:
-        raise RegistryError(source, f"`{name}` must be hours from 0 to {HOURS_MAX}, not {value!r}", "correct it")
+def _amount(source: str, name: str, value: object) -> float:
+    unit, most = ("hours", HOURS_MAX) if name.endswith("_hours") else ("minutes", MINUTES_MAX)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise RegistryError(source, f"`{name}` must be {unit} from 0 to {most}, not {value!r}", "correct it")
     return float(value)

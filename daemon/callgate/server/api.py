@@ -36,6 +36,9 @@ class Backend(Protocol):
     def server(self, ref: str) -> Json: ...
     def verify(self) -> Json: ...
     def rule(self, server: str, tool: str | None, effect: str) -> Json: ...
+    def policy(self) -> Json: ...
+    def set_policy(self, file: str | None, force: bool) -> Json: ...
+    def break_glass(self, minutes: int, why: str) -> Json: ...
     def wrap(self, agent: str | None) -> Json: ...
     def unwrap(self, agent: str | None) -> Json: ...
     def reload(self) -> Json: ...
@@ -51,6 +54,11 @@ def routes(backend: Backend) -> dict[str, Callable[[web.Request, Json], Json]]:
         "GET /v1/servers/{ref}": lambda request, _: backend.server(request.match_info["ref"]),
         "GET /v1/status": lambda request, _: backend.status(),
         "GET /v1/verify": lambda request, _: backend.verify(),
+        "GET /v1/policy": lambda request, _: backend.policy(),
+        "POST /v1/policy": lambda _, body: backend.set_policy(_text_or_none(body, "file"), body.get("force") is True),
+        "POST /v1/policy/break-glass": lambda _, body: backend.break_glass(
+            _number(body, "minutes"), _text_or_none(body, "why") or ""
+        ),
         "POST /v1/reload": lambda request, _: backend.reload(),
         "POST /v1/rule": lambda _, body: backend.rule(
             _text(body, "server"), _text_or_none(body, "tool"), _text(body, "effect")
@@ -122,6 +130,13 @@ def _text(body: Mapping[str, object], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise CallgateError("request", f"`{name}` is missing or not text")
+    return value
+
+
+def _number(body: Mapping[str, object], name: str) -> int:
+    value = body.get(name)
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise CallgateError("request", f"`{name}` is missing or not a number")
     return value
 
 

@@ -15,6 +15,7 @@ from callgate.model.event import Event, Row
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.inventory import Entry
 from callgate.policy import ladder
+from callgate.service import policies
 from callgate.service.worker import describe
 
 if TYPE_CHECKING:
@@ -162,6 +163,18 @@ class Desktop:
             "entries": entries,
             "floats": floats,
         }
+
+    def policy(self) -> Json:
+        """The policy in force."""
+        return policies.describe(self._daemon)
+
+    def set_policy(self, file: str | None, force: bool) -> Json:
+        """Put a policy in force, or remove the one that is."""
+        return policies.put(self._daemon, file, force)
+
+    def break_glass(self, minutes: int, why: str) -> Json:
+        """Suspend the policy for some minutes; 0 ends that."""
+        return policies.suspend(self._daemon, minutes, why)
 
     def wrap(self, agent: str | None) -> Json:
         """Wrap what is found, from now on."""

@@ -22,13 +22,17 @@ from callgate.audit.store import Filter, Reader, Writer
 from callgate.gate import Gate
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event
+from callgate.policy.allowlist import Allowlist
+from callgate.policy.cedar import Policies
 from callgate.server import api
 from callgate.server.listener import Listener
 from callgate.service import spool
 from callgate.service.backend import Desktop
+from callgate.service.breakglass import BreakGlass
 from callgate.service.key import payload_key
 from callgate.service.quiet import Quiet
 from callgate.service.registrar import Registrar
+from callgate.service.rehearsal import fear, rehearse
 from callgate.service.survey import Survey
 from callgate.service.worker import Worker
 from callgate.settings import CONNECTIONS_MAX, Settings, load
@@ -60,13 +64,26 @@ class Daemon:
         self.settings = load(where.settings)
         self.started = time.time_ns()
         self.registry = Registrar(
-            where, self.settings.registry, switch=self._switch, record=self.record, launched=self._launched
+            where,
+            self.settings.registry,
+            switch=self._switch,
+            record=self.record,
+            launched=self._launched,
+            rehearse=self._rehearse,
         )
         self.audit = Writer.open(where.audit, self.settings.audit.durability)
         self._log_is_open = True
         self.reader = Reader(where.audit)
         self.key = payload_key(where)
-        self.gate = Gate(self.audit, lambda: self.registry.rules, self.settings, time.time_ns, self.key)
+        self.gate = Gate(
+            self.audit,
+            lambda: self.registry.rules,
+            self.settings,
+            time.time_ns,
+            self.key,
+            policies=lambda: self.registry.policies,
+        )
+        self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")
         self.survey = Survey()
         self.undertaker = ThreadPoolExecutor(1, thread_name_prefix="callgate-reap")
@@ -148,6 +165,7 @@ class Daemon:
             self.record([Event("log.broken", self.started, detail={"findings": self.opened_findings})])
         self.record([Event("daemon.started", self.started, mode=self.settings.mode.value, detail=facts)])
         self.registry.start()
+        self.break_glass.load()
         runner = None
         try:
             await asyncio.to_thread(self._take_in_spool, SPOOL_TIME)
@@ -177,6 +195,20 @@ class Daemon:
         done: Future[bool] = Future()
         self.listener.submit(job, done.set_result)
         done.result()
+
+    def _suspend(self, until: int) -> None:
+        def job() -> None:
+            self.gate.suspended_until = until
+
+        self._switch(job)
+
+    def _rehearse(self, rules: Allowlist, policies: Policies) -> str:
+        """What is to be feared of a policy that is about to come into force."""
+        try:
+            return fear(policies, rehearse(self.reader, rules, policies))
+        except AuditError as error:
+            log.error("what a policy would do cannot be told: %s", error)
+            return ""
 
     def _launched(self, since: int) -> set[str]:
         """The servers that the registry let run since then."""
@@ -273,6 +305,7 @@ class Daemon:
     def _end(self) -> None:
         self.worker.stop()
         self.registry.stop()
+        self.break_glass.stop()
         self.record([Event("daemon.stopped", time.time_ns(), detail={"pid": os.getpid()})])
         self.listener.stop()
         self.thread.join()

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,12 @@ from callgate.model.errors import CallgateError, RegistryError
 from callgate.model.event import Event
 from callgate.model.identity import ServerIdentity
 from callgate.policy.allowlist import Allowlist
+from callgate.policy.cedar import Policies
 from callgate.registry.activation import InForce
 from callgate.registry.cache import Cache
 from callgate.registry.freshness import Freshness
 from callgate.registry.local import LocalRepository
+from callgate.registry.options import LOCAL, Options
 from callgate.registry.places import Folder
 from callgate.registry.sync import Outcome, Source, Sync
 from callgate.settings import Registry
@@ -38,7 +40,8 @@ class Registrar:
     """The rules in force and where they come from. Its methods may be called from any thread but the gate's.
 
     `switch` runs a function on the gate's thread and returns when it has run; `record` writes events to the log;
-    `launched` gives the servers that were let run since a moment (nanoseconds).
+    `launched` gives the servers that were let run since a moment (nanoseconds); `rehearse` says what is to be feared
+    of rules and a policy that are about to come into force, "" if nothing is.
     """
 
     def __init__(
@@ -49,12 +52,17 @@ class Registrar:
         switch: Callable[[Callable[[], None]], None] = lambda job: job(),
         record: Callable[[list[Event]], object] = lambda events: None,
         launched: Callable[[int], Iterable[str]] = lambda since: (),
+        rehearse: Callable[[Allowlist, Policies], str] = lambda rules, policies: "",
     ) -> None:
         self.rules: Allowlist | None = None
         """The rules in force, None: there are none that could be read. Changed on the gate's thread only."""
+        self.policies: Policies | None = None
+        """The policy in force with them, None: there is none."""
         self._where = where
         self._settings = settings
-        self._switch, self._record, self._launched = switch, record, launched
+        self._switch, self._record, self._launched, self._rehearse = switch, record, launched, rehearse
+        self._warning = ""
+        """What is to be feared of the policy in force."""
         self._local = LocalRepository(where.registry, where.registry_keys, where.registry_file)
         self._turn = threading.RLock()
         self._sync: Sync | None = None
@@ -151,15 +159,36 @@ class Registrar:
                 f"is decided by the organisation's registry ({self._settings.url})",
                 f"ask for it by `callgate request {identity} --why TEXT`",
             )
+        self._edit(lambda signed: self._local.set(identity, tool, effect, name, signed))
+
+    def set_policy(self, text: bytes | None) -> None:
+        """Replace the policy of this machine's own registry, or (for None) remove it; in force when this returns.
+
+        Raises RegistryError, and then the policy in force is what it was.
+        """
+        if self._settings.url:
+            raise RegistryError(
+                "policy", f"is decided by the organisation's registry ({self._settings.url})", "ask its owners"
+            )
+        self._edit(lambda signed: self._local.set_policy(text, signed))
+
+    def _edit(self, edit: Callable[[Mapping[str, str]], None]) -> None:
+        """Change this machine's own registry, given the digests of what is in force, and put it in force."""
         with self._turn:
             if self._problem is not None:
                 raise self._problem
             sync = self._sync or self._made()
-            self._local.set(identity, tool, effect, name, sync.good.digests if sync.good else {})
+            edit(sync.good.digests if sync.good else {})
             self._sync = sync
             self._poll(sync)
             if sync.error is not None:
                 raise sync.error
+
+    @property
+    def options(self) -> Options:
+        """The options in force."""
+        sync = self._sync
+        return sync.in_force.options if sync and sync.in_force else LOCAL
 
     @property
     def problems(self) -> list[str]:
@@ -180,6 +209,9 @@ class Registrar:
             found.append(f"no rules have come from {sync.source.place.name} yet{why}")
         if clock := sync.clock_problem():
             found.append(clock)
+        if self._warning:
+            step = "`callgate policy break-glass --minutes N --why TEXT` suspends it for a while"
+            found.append(f"policy: {self._warning}; {step}")
         if sync.source.local:
             if sync.good and (edited := self._local.edited(sync.good.digests)):
                 found.append(str(edited))
@@ -238,8 +270,14 @@ class Registrar:
         return outcome
 
     def _activate(self, found: InForce) -> None:
-        if not self._stopping:
-            self._put(self._limited(found.allowlist))
+        if self._stopping:
+            return
+        feared = found.policies is not None and self._untold is None  # at a start it is what it was
+        self._warning = self._rehearse(found.allowlist, found.policies) if feared and found.policies else ""
+        if self._warning:
+            log.warning("policy: %s", self._warning)
+            self._tell("policy.warned", self._warning)
+        self._put(self._limited(found.allowlist), found.policies)
 
     def _judge(self) -> None:
         """Act on how old the rules are by now."""
@@ -250,7 +288,7 @@ class Registrar:
         if level is self._level:
             return
         self._level = level
-        self._put(self._limited(sync.in_force.allowlist))
+        self._put(self._limited(sync.in_force.allowlist), sync.in_force.policies)
         if level is not Freshness.FRESH:
             self._tell("registry.stale", f"no proof for {_age(time.time() - sync.proven)} that the rules are current")
 
@@ -259,9 +297,9 @@ class Registrar:
             return rules
         return replace(rules, only=frozenset(self._launched(int(self._sync.good.adopted * 10**9))))
 
-    def _put(self, rules: Allowlist | None) -> None:
+    def _put(self, rules: Allowlist | None, policies: Policies | None = None) -> None:
         def job() -> None:
-            self.rules = rules
+            self.rules, self.policies = rules, policies
 
         self._switch(job)
 

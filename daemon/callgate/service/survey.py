@@ -13,6 +13,7 @@ from callgate.model.call import Caller, Session
 from callgate.model.identity import Launch
 from callgate.server.questions import Hello
 from callgate.system import processes
+from callgate.system.accounts import account
 from callgate.system.sockets import Peer
 
 LAST_BREATH = 0.5
@@ -36,7 +37,18 @@ class Survey:
             root, start, name = peer.pid, processes.start_time(peer.pid), hello.launcher
             evidence = f"no agent among the ancestors of pid {peer.pid}" + (", its launcher says so" if name else "")
         session = f"{processes.boot_id()[:8]}-{root}-{start:.2f}"
-        caller = Caller(peer.uid, peer.pid, name or None, evidence, session)
+        who = account(peer.uid)
+        caller = Caller(
+            peer.uid,
+            peer.pid,
+            name or None,
+            evidence,
+            session,
+            proven=agent is not None,
+            user=who.name,
+            groups=who.groups,
+            home=who.home,
+        )
         return Session(hello.uid, caller, found, hello.entry or label(hello.argv))
 
     def birth(self, pid: int) -> float:

@@ -1,0 +1,228 @@
+"""Pure: which paths and hosts a call's arguments name, found without knowing the tool. Hostile input, bounded work.
+
+It is a search, not a proof: what a tool makes of its arguments only the tool knows. Rules that forbid may rely on what
+is found; that nothing was found allows nothing. What was not searched through is said (`incomplete`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+DEPTH_MAX = 32
+"""Levels of nesting that are looked into."""
+VALUES_MAX = 10_000
+"""Values that are looked at."""
+TEXT_MAX = 4096
+"""Characters of one text that are searched; the rest is not."""
+SEARCHED_MAX = 16 * 1024
+"""Characters that are searched in one call."""
+FOUND_MAX = 256
+"""Paths and hosts of one call."""
+NAME_MAX = 1024
+"""Characters of one path; longer ones no file system has in daily use."""
+FOLDERS_MAX = 64
+"""Folders above one path."""
+
+
+@dataclass(slots=True)
+class Named:
+    """What was found."""
+
+    paths: set[str] = field(default_factory=set)
+    """Each path in its shortest form, `/` between its parts, upper and lower case as written."""
+    folders: set[str] = field(default_factory=set)
+    """The paths and every folder above them; where they lie in the home, also as `~/...`."""
+    names: set[str] = field(default_factory=set)
+    """Every part of every path, in lower case."""
+    hosts: set[str] = field(default_factory=set)
+    """Hosts of addresses, in lower case; IP addresses in their usual form."""
+    domains: set[str] = field(default_factory=set)
+    """The hosts and every domain above them."""
+    incomplete: bool = False
+    """There was more than is looked at."""
+
+
+NOTHING = Named()
+
+_WORDS = re.compile(r"[^\s'\"`;|&<>(){}\[\],=\\$]+(?:\\[^\s'\"`;|&<>(){}\[\],=\\$]*)*|\\\\[^\s'\"`;|&<>,=]+")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}):[/\\]{2}([^\s'\"`<>|]*)")
+_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
+_PATH_FIELD = re.compile(r"path|file|dir|folder|cwd|root|source|destination|target|uri", re.IGNORECASE)
+_HOST_FIELD = re.compile(r"host|domain|server|^addr", re.IGNORECASE)
+_HOST = re.compile(r"^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$")
+
+
+def named(arguments: Mapping[str, object] | None, home: str = "") -> Named:
+    """The paths and hosts in parsed arguments. `home` is the caller's home folder ("": not known). Never fails."""
+    found = Named()
+    room = SEARCHED_MAX
+    for number, (name, value) in enumerate(_texts(arguments, found)):
+        if number >= VALUES_MAX or room <= 0 or len(found.paths) + len(found.hosts) > FOUND_MAX:
+            found.incomplete = True
+            break
+        text = value[: min(TEXT_MAX, room)]
+        room -= len(text)
+        found.incomplete |= len(text) < len(value)
+        _search(name, text, found)
+    _climb(found, home)
+    return found
+
+
+def _texts(value: object, found: Named, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Every text with the name of the field that holds it; names of fields are texts too, and all else is empty."""
+    if type(value) is str:
+        yield name, value
+    elif depth > DEPTH_MAX:
+        found.incomplete = True
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield "", str(key)
+            yield from _texts(item, found, str(key), depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item, found, name, depth + 1)
+    else:
+        yield "", ""
+
+
+def _search(field_name: str, text: str, found: Named) -> None:
+    whole = text.strip()
+    if not whole:
+        return
+    if "://" in text or ":\\\\" in text:
+        for match in _ADDRESS.finditer(text):
+            _add_address(match[1].lower(), match[2], found)
+        text = _ADDRESS.sub(" ", text)
+    else:
+        if _PATH_FIELD.search(field_name) and "\n" not in whole:
+            _add_path(whole, found)
+        if _HOST_FIELD.search(field_name) and "/" not in whole and "\\" not in whole:
+            _add_host(_without_port(whole), found)
+    for word in _WORDS.findall(text):
+        _word(word, found)
+
+
+def _word(word: str, found: Named) -> None:
+    option, colon, rest = word.partition(":")
+    if word[0] in "/~." or _DRIVE.match(word) or word.startswith("\\\\"):
+        if word.strip("."):
+            _add_path(word, found)
+    elif colon and "/" in rest and "/" not in option:  # host:path of scp and git
+        _add_host(option.rpartition("@")[2], found)
+        _add_path(rest, found)
+    elif "@" in word[1:] and "/" not in word:  # mail addresses, user@host
+        _add_host(_without_port(word.rpartition("@")[2]), found)
+    elif "/" in word or "\\" in word:
+        _add_path(word.lstrip("@"), found)
+
+
+def _add_address(scheme: str, rest: str, found: Named) -> None:
+    """Programs differ in whether a backslash ends the host: both readings count."""
+    for ends in (r"[/?#\\]", r"[/?#]"):
+        authority = re.split(ends, rest, maxsplit=1)[0]
+        if authority:
+            _add_host(_without_port(unquote(authority, errors="replace").rpartition("@")[2]), found)
+        if scheme == "file":
+            path = rest[len(authority) :].split("?")[0].split("#")[0]
+            _add_path(unquote(path, errors="replace"), found)
+
+
+def _without_port(place: str) -> str:
+    if place.startswith("["):
+        return place[1:].partition("]")[0]
+    place = re.split(r"[)\]},;]", place, maxsplit=1)[0]  # what stands behind an address in a text
+    return place.partition(":")[0] if place.count(":") == 1 else place
+
+
+def _add_host(text: str, found: Named) -> None:
+    host = text.strip().strip("[]").rstrip(".").lower()
+    if not host or len(host) > NAME_MAX:
+        return
+    if number := _ip(host):
+        found.hosts.add(number)
+        return
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except (UnicodeError, ValueError):
+            found.incomplete = True
+            return
+    if _HOST.match(host):
+        found.hosts.add(host)
+
+
+def _ip(host: str) -> str | None:
+    """The usual form of an IP address, also of the forms that only inet_aton() reads (0x7f.1, 2130706433)."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return str(mapped or address)
+    except ValueError:
+        pass
+    parts = host.split(".")
+    if not 1 <= len(parts) <= 4 or not all(re.fullmatch(r"0x[0-9a-f]{1,8}|[0-9]{1,11}", part) for part in parts):
+        return None
+    try:
+        numbers = [int(part, 16 if part[:2] == "0x" else 8 if part.startswith("0") else 10) for part in parts]
+    except ValueError:
+        return None
+    *first, last = numbers
+    if any(number > 255 for number in first) or last >= 256 ** (5 - len(parts)):
+        return None
+    value = last
+    for place, number in enumerate(first):
+        value += number << (8 * (3 - place))
+    return str(ipaddress.IPv4Address(value))
+
+
+def _add_path(text: str, found: Named) -> None:
+    if len(text) > NAME_MAX:
+        found.incomplete = True
+        return
+    path = _shortest(text)
+    if path:
+        found.paths.add(path)
+
+
+def _shortest(text: str) -> str:
+    """`/a//b/./c/../d` -> `/a/b/d`, `C:\\a` -> `C:/a`. Links are not followed: nothing is asked of the disk."""
+    path = text.replace("\\", "/")
+    start = "/" if path.startswith("/") else ""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            if parts and parts[-1] not in ("..", "~"):
+                parts.pop()
+            elif not start:
+                parts.append(part)
+        elif part not in ("", "."):
+            parts.append(part)
+    return start + "/".join(parts)
+
+
+def _climb(found: Named, home: str) -> None:
+    """Fill in what lies above each path and host."""
+    home = _shortest(home) if home else ""
+    for path in list(found.paths):
+        if home and (path == "~" or path.startswith("~/")):
+            found.paths.add(home + path[1:])
+        elif home and home != "/" and (path == home or path.startswith(home + "/")):
+            found.paths.add("~" + path[len(home) :])
+    for path in found.paths:
+        parts = [part for part in path.split("/") if part]
+        found.names.update(part.lower() for part in parts)
+        found.incomplete |= len(parts) > FOLDERS_MAX
+        start = "/" if path.startswith("/") else ""
+        if start:
+            found.folders.add("/")
+        for count in range(1, min(len(parts), FOLDERS_MAX) + 1):
+            found.folders.add(start + "/".join(parts[:count]))
+    for host in found.hosts:
+        found.domains.add(host)
+        if ":" not in host and not host.replace(".", "").isdigit():
+            labels = host.split(".")
+            found.domains.update(".".join(labels[count:]) for count in range(1, len(labels)))

@@ -1,0 +1,120 @@
+"""Pure: from a launch or a call to what a policy is asked: principal, action, resource and context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from callgate.model.call import Call, Mode, Session
+from callgate.model.identity import ServerIdentity
+from callgate.policy import arguments
+from callgate.policy.schema import CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
+
+TEXT_MAX = 1024
+"""Characters of one fact; a longer one is cut, marked, and the request counts as incomplete."""
+WORDS_MAX = 1024
+"""Words of a command line."""
+
+Uid = tuple[str, str]
+"""Type and id of an entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When, by this machine's local time."""
+
+    hour: int
+    weekday: int
+    """1 is Monday, 7 Sunday."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a policy. Every text in it can be encoded, and is bounded."""
+
+    action: str
+    principals: tuple[Uid, ...]
+    """The agent, the user that it acts for, and that user's groups."""
+    resources: tuple[Uid, ...]
+    """The tool (for a call), the server, and the server whatever its version."""
+    context: Mapping[str, Any]
+
+
+def of_call(call: Call, approval: str, mode: Mode, moment: Moment, wanted: frozenset[str]) -> Request:
+    """What is asked for a tool call. `approval` is the registry's name of the server; `wanted` are the facts that the
+    policies look at: the arguments are searched only if one of these comes from them.
+    """
+    session, tool = call.session, call.tool or ""
+    found = arguments.NOTHING
+    if wanted & FROM_ARGUMENTS and call.arguments is not None:
+        found = arguments.named(call.arguments, session.caller.home)
+    context = _always(session, approval, mode, moment)
+    context["tool"] = _fact(tool, context)
+    context["bytes"] = min(call.size, 2**53)
+    context["incomplete"] |= call.truncated or found.incomplete
+    for name in FROM_ARGUMENTS:
+        context[name] = sorted(_clean(text) for text in getattr(found, name))
+    server = session.server.server
+    resource = (f"{NAMESPACE}::Tool", _fact(tool_id(server, tool), context))
+    return Request(CALL, _principals(session), (resource, *_servers(server)), context)
+
+
+def of_launch(session: Session, argv: Sequence[str], approval: str, mode: Mode, moment: Moment) -> Request:
+    """What is asked for the start of a server."""
+    context = _always(session, approval, mode, moment)
+    context["argv"] = sorted({_fact(word, context) for word in argv[:WORDS_MAX]})
+    context["incomplete"] |= len(argv) > WORDS_MAX
+    return Request(LAUNCH, _principals(session), _servers(session.server.server), context)
+
+
+def tool_id(server: ServerIdentity, tool: str) -> str:
+    """`npm:files#read`, whatever the server's version. A `#` or `%` in the server's own name is written `%23` or `%25`:
+    no name of a tool can pose as a part of a server's.
+    """
+    return f"{server.kind}:{server.name}".replace("%", "%25").replace("#", "%23") + "#" + tool
+
+
+def _servers(server: ServerIdentity) -> tuple[Uid, ...]:
+    names = [str(server)] if server.version is None else [str(server), f"{server.kind}:{server.name}"]
+    return tuple((f"{NAMESPACE}::McpServer", _clean(name)) for name in names)
+
+
+def _principals(session: Session) -> tuple[Uid, ...]:
+    caller = session.caller
+    return (
+        (f"{NAMESPACE}::Agent", _clean(caller.agent or "unknown")),
+        (f"{NAMESPACE}::User", _clean(caller.user or str(caller.uid))),
+        *((f"{NAMESPACE}::Group", _clean(group)) for group in caller.groups),
+    )
+
+
+def _always(session: Session, approval: str, mode: Mode, moment: Moment) -> dict[str, Any]:
+    caller, server = session.caller, session.server.server
+    context: dict[str, Any] = {"incomplete": False}
+    context["agent"] = _clean(caller.agent or "unknown")
+    context["agentProven"] = caller.proven
+    context["user"] = _clean(caller.user or str(caller.uid))
+    context["mode"] = mode.value
+    context["server"] = _fact(str(server), context)
+    context["serverKind"] = server.kind
+    context["serverName"] = _fact(server.name, context)
+    if server.version is not None:
+        context["serverVersion"] = _fact(server.version, context)
+    context["approval"] = _fact(approval, context)
+    context["entry"] = _fact(session.entry, context)
+    context["hour"] = moment.hour
+    context["weekday"] = moment.weekday
+    return context
+
+
+def _fact(text: str, context: dict[str, Any]) -> str:
+    context["incomplete"] |= len(text) > TEXT_MAX
+    return _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Text that UTF-8 can carry: lone surrogates are replaced; a long text is cut so that it equals no whole one."""
+    if len(text) > TEXT_MAX:
+        text = text[:TEXT_MAX] + "…"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
