@@ -69,6 +69,12 @@ class Place:
         paths = (*expand(self, around), *expand(self, around, around.home))
         return frozenset(path.replace("\\", "/").rpartition("/")[2] for path in paths)
 
+    def folder_names(self, around: Surroundings) -> frozenset[str]:
+        """The names of the folders on the way to its files, for whoever waits for such a folder to appear."""
+        paths = (*expand(self, around), *expand(self, around, around.home))
+        parts = {part for path in paths for part in path.replace("\\", "/").split("/")[1:-1]}
+        return frozenset(part for part in parts if not any(mark in part for mark in "*?["))
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:

@@ -113,7 +113,8 @@ class Worker:
             if reason not in ("start", "asked"):
                 self._owner.record([self._drift_event(change) for change in drift(before, found)])
             if self._watch is not None:
-                names = {name for each in ALL for place in each.places for name in place.names(self._around)}
+                places = [place for each in ALL for place in each.places]
+                names = {n for p in places for n in (*p.names(self._around), *p.folder_names(self._around))}
                 own = self.folders.registry / "public" / "metadata"
                 folders = [*found.watch, str(own)] if own.is_dir() else found.watch
                 self._watch.look_at(folders, {*names, "timestamp.json"})

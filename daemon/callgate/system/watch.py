@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import logging
+import os
 import posixpath
 import threading
 from collections.abc import Callable, Iterable
@@ -32,13 +33,16 @@ class Watch(FileSystemEventHandler):
         self._patterns: tuple[str, ...] = ()
         self._folders: dict[str, tuple[ObservedWatch, tuple[int, int] | None]] = {}
         """Each watched folder, and which one it is: one that was removed and made again is watched anew."""
+        self._gone: set[str] = set()
+        """Watched folders of which the system said that they were removed."""
         self._observer = Observer()
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
         self._observer.start()
 
     def look_at(self, folders: Iterable[str], names: Iterable[str]) -> list[str]:
-        """Watch exactly these folders (not those below them) for files of these names (patterns may hold `*`).
+        """Watch exactly these folders (not those below them) for files and folders of these names (patterns may hold
+        `*`). What changed in a folder before it was watched is not told, so a new one counts as a change itself.
 
         Returns the folders that cannot be watched (they vanished, or the system's limit is reached): the caller's
         periodic look covers them.
@@ -47,24 +51,33 @@ class Watch(FileSystemEventHandler):
         self._names = frozenset(name for name in names if "*" not in name)
         self._patterns = tuple(name for name in names if "*" in name)
         for folder, (watch, seen) in list(self._folders.items()):
-            if folder not in wanted or identity(Path(folder)) != seen:
+            if folder not in wanted or folder in self._gone or identity(Path(folder)) != seen:
+                self._gone.discard(folder)
                 del self._folders[folder]
                 with contextlib.suppress(KeyError, OSError):
                     self._observer.unschedule(watch)
         refused = []
-        for folder in wanted - set(self._folders):
+        new = wanted - set(self._folders)
+        for folder in new:
             try:
                 seen = identity(Path(folder))
                 self._folders[folder] = self._observer.schedule(self, folder), seen
             except OSError as error:
                 log.info("cannot watch %s: %s", folder, error)
                 refused.append(folder)
+        if len(refused) < len(new):
+            self._begin()
         return refused
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """A change reported by the system: begin the pause after which `changed` is called."""
-        if event.event_type in IGNORED or not any(map(self._matters, (event.src_path, event.dest_path))):
+        if event.event_type == "deleted" and event.src_path in self._folders:
+            self._gone.add(os.fsdecode(event.src_path))
+        elif event.event_type in IGNORED or not any(map(self._matters, (event.src_path, event.dest_path))):
             return
+        self._begin()
+
+    def _begin(self) -> None:
         with self._lock:
             if self._timer is None:
                 self._timer = threading.Timer(SETTLE, self._ring)
