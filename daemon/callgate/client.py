@@ -21,6 +21,10 @@ ALIVE = 10.0
 """Seconds after which a daemon that says nothing counts as away."""
 
 
+_NOT_TEXT = "backslashreplace"
+"""How what a user typed is sent where it is no UTF-8: as something that will not be found."""
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("callgate", timeout=timeout)
@@ -65,11 +69,11 @@ class Client:
 
     def event(self, ref: str) -> Answer:
         """All rows of one call or thing, by sequence number or uid, with what was kept of its arguments."""
-        return self._get("/v1/events/" + urllib.parse.quote(ref, safe=""))
+        return self._get("/v1/events/" + _quoted(ref))
 
     def explain_server(self, server: str) -> Answer:
         """Which rule allows or denies a server, named by entry or identity."""
-        return self._get("/v1/servers/" + urllib.parse.quote(server, safe=""))
+        return self._get("/v1/servers/" + _quoted(server))
 
     def verify(self) -> Answer:
         """Check the whole log."""
@@ -108,7 +112,8 @@ class Client:
         return self._post("/v1/stop", {})
 
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
-        return self._ask("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""), None)
+        said = urllib.parse.urlencode(query, errors=_NOT_TEXT) if query else ""
+        return self._ask("GET", path + (f"?{said}" if said else ""), None)
 
     def _post(self, path: str, body: Mapping[str, object]) -> Answer:
         return self._ask("POST", path, json.dumps(body).encode())
@@ -132,3 +137,8 @@ class Client:
             problem.exit_code = int(answer.get("exit_code", 1))
             raise problem
         return answer
+
+
+def _quoted(word: str) -> str:
+    """One step of a path."""
+    return urllib.parse.quote(word, safe="", errors=_NOT_TEXT)

@@ -30,7 +30,7 @@ from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.breakglass import BreakGlass
 from callgate.service.key import payload_key
-from callgate.service.quiet import Quiet
+from callgate.service.quiet import Plain, Quiet
 from callgate.service.registrar import Registrar
 from callgate.service.rehearsal import fear, rehearse
 from callgate.service.survey import Survey
@@ -318,7 +318,8 @@ class Daemon:
 
 def become(home: Path | None) -> None:
     """Turn this process into the daemon. Returns when it has ended; raises CallgateError if it cannot start."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO)
+    logging.getLogger().handlers[0].setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().handlers[0].addFilter(Quiet())
     os.umask(0o077)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -298,7 +298,8 @@ def read(fd: int) -> bytes | None:
 
 
 def complain(text: str) -> None:
-    """Say something to whoever reads the server's stderr; never on stdout."""
+    """Say something, as one harmless line, to whoever reads the server's stderr; never on stdout."""
+    text = "".join([each if each.isprintable() else ascii(each)[1:-1] for each in text])
     try:
         posix.write(2, f"callgate: {text}\n".encode("utf-8", "backslashreplace"))
     except OSError:

@@ -13,6 +13,7 @@ from callgate.model.inventory import Drop, Edit, KeyPath, PutText
 READINGS_MAX = 64
 """Times that one text is read again while the edits of it touch each other or cannot all be made."""
 
+HALF = "holds half of a surrogate pair, which readers take differently"
 _DOUBT = "cannot be edited without doubt"
 
 Read = Callable[[str], Laid]
@@ -171,7 +172,7 @@ def _change(state: State, edit: Edit) -> _Change:
             raise missing(edit.at, f"would get text that does not parse ({error})") from error
         return _Change(edit.at, laid.splices(edit), value, False)
     if holds_surrogate([edit.value, *edit.at, value_at(laid.value, edit.at)]):
-        raise missing(edit.at, "holds half of a surrogate pair, which readers take differently")
+        raise missing(edit.at, HALF, "take it out of the file")
     state.located(edit.at)  # what could not be put back is not replaced either
     return _Change(edit.at, laid.splices(edit), edit.value, laid.find(edit.at) is None)
 

@@ -69,9 +69,11 @@ def fault(text: str, offset: int, problem: str, step: str = "mend the file by ha
     return DocumentError(f"line {line}, column {column}", problem, step)
 
 
-def missing(at: KeyPath, problem: str = "is not in the document") -> DocumentError:
+def missing(
+    at: KeyPath, problem: str = "is not in the document", step: str = "read the file again and plan anew"
+) -> DocumentError:
     """The error for a path that an edit cannot be made at."""
-    return DocumentError(words(at), problem, "read the file again and plan anew")
+    return DocumentError(words(at), problem, step)
 
 
 def words(at: KeyPath) -> str:

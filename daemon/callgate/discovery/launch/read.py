@@ -23,8 +23,10 @@ def read_launch(argv: tuple[str, ...], own: Iterable[str] = ()) -> Launched:
     caveats: tuple[str, ...] = ()
     own = tuple(folder.rstrip("/\\") for folder in own if folder.rstrip("/\\"))
     for _ in range(LAYERS_MAX):
-        if not argv or not argv[0] or any("\0" in word for word in argv):
+        if not argv or not argv[0]:
             return unknown(whole, "there is no command")
+        if any("\0" in word for word in argv):
+            return unknown(whole, "a word holds a NUL byte, so the command cannot be started as written")
         inner = behind_ours(argv, own)
         if inner is not None:
             argv = inner
