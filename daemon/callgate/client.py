@@ -95,6 +95,23 @@ class Client:
         """Suspend the policy for some minutes; 0 ends that."""
         return self._post("/v1/policy/break-glass", {"minutes": minutes, "why": why or None})
 
+    def pins(self) -> Answer:
+        """All definitions that servers listed, and which of them are held."""
+        return self._get("/v1/pins")
+
+    def compare_pins(self, server: str, name: str | None = None) -> Answer:
+        """What of a server is not as it was approved, with both texts; or what it lists under one name."""
+        where = "/v1/pins/" + urllib.parse.quote(server, safe="")
+        return self._get(where, {"name": name} if name is not None else None)
+
+    def approve_pins(self, server: str, pins: list[dict[str, str]]) -> Answer:
+        """Trust definitions, each named by kind, name, digest and second."""
+        return self._post("/v1/pins/approve", {"server": server, "pins": pins})
+
+    def forget_pins(self, server: str, name: str | None) -> Answer:
+        """Forget what was trusted of a server, or under one name of it."""
+        return self._post("/v1/pins/forget", {"server": server, "name": name})
+
     def wrap(self, agent: str | None = None) -> Answer:
         """Wrap what was found, and keep it wrapped."""
         return self._post("/v1/wrap", {"agent": agent})

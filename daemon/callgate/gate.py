@@ -10,20 +10,39 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from callgate.audit.argv import redact_argv
 from callgate.audit.payload import Kept, keep
 from callgate.audit.store import Writer
+from callgate.detect.listing import Listing
 from callgate.model.call import Call, Effect, Mode, Session, Verdict
-from callgate.model.errors import AuditError
+from callgate.model.errors import AuditError, RegistryError
 from callgate.model.event import Event
+from callgate.model.pin import Kind, PinRules
 from callgate.policy import facts, ladder
 from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
+from callgate.policy.pinning import Judged
 from callgate.settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+class Pins(Protocol):
+    """What is known of the definitions that servers show. Its methods raise RegistryError if that cannot be used."""
+
+    def listed(
+        self, session: Session, listing: Listing, allowlist: Allowlist | None, rules: PinRules, now: int
+    ) -> Judged:
+        """Judge a listing and keep what it shows, durably. Raises ValueError if it shows more than can be kept."""
+
+    def verdict(self, session: Session, tool: str, allowlist: Allowlist | None, rules: PinRules) -> Verdict | None:
+        """The verdict on a call by the tool's definition; None if that is as it was approved."""
+
+    def left(self, uid: str) -> None:
+        """A session has ended."""
 
 
 @dataclass(slots=True)
@@ -32,7 +51,7 @@ class Gate:
 
     `rules` gives the rules in force (None: there are none that could be read), `policies` the policy in force (None:
     there is none); `now` the time in nanoseconds; `payload_key` is this machine's key for redaction marks and payload
-    digests.
+    digests; `pins` what is known of tool definitions.
     """
 
     audit: Writer
@@ -41,6 +60,7 @@ class Gate:
     now: Callable[[], int]
     payload_key: bytes
     policies: Callable[[], Policies | None] = lambda: None
+    pins: Pins | None = None
     suspended_until: int = 0
     """Nanoseconds: until then the policy stops nothing (break-glass), and rows say what it would have done."""
     unsettled: bool = False
@@ -74,7 +94,8 @@ class Gate:
         """May this call go on? With `retry`, a verdict that is in the log already is given again, not judged anew."""
         if retry and (known := self._known(call)):
             return known
-        verdict = ladder.judge_call(self.rules(), call.session.server, call.tool, self.settings.on_doubt)
+        pin = self._pin(call.session, call.tool)
+        verdict = ladder.judge_call(self.rules(), call.session.server, call.tool, self.settings.on_doubt, pin)
         kept = None
         if call.arguments is not None:
             kept = keep(call.arguments, self.settings.audit.payload, self.settings.audit.payload_max, self.payload_key)
@@ -91,12 +112,35 @@ class Gate:
         self._stage(self._event("call.asked", call.session, verdict, uid=call.uid, tool=call.tool, detail=detail), kept)
         return ladder.applied(verdict, self.settings.mode)
 
-    def hide(self, session: Session, tools: Sequence[str]) -> list[str]:
-        """The tools of a listing that the agent is not shown (none in observe mode)."""
-        hidden = ladder.judge_listing(self.rules(), session.server, tools, self.settings.on_doubt)
-        detail = {"tools": list(tools), "denied": hidden}
-        self._stage(self._event("tools.listed", session, None, uid=session.uid, detail=detail))
-        return hidden if self.settings.mode is Mode.ENFORCE else []
+    def hide(self, session: Session, listing: Listing) -> list[object]:
+        """What of a listing the agent is not shown, by name (nothing in observe mode). What has no proper name is never
+        shown: no rule could reach it. Raises ValueError or RegistryError if its definitions cannot be kept.
+        """
+        judged = Judged()
+        if self.pins is not None:
+            judged = self.pins.listed(session, listing, self.rules(), self.settings.pins, self.now())
+        for found in judged.findings:
+            detail = {"kind": listing.kind.value, **found.detail}
+            row = self._event(found.kind, session, found.verdict, uid=session.uid, tool=found.name, detail=detail)
+            self._stage(row)
+        if listing.kind is Kind.TOOL:
+            hidden = ladder.judge_listing(
+                self.rules(), session.server, listing.names, self.settings.on_doubt, judged.verdicts
+            )
+            said: dict[str, object] = {"tools": listing.names, "denied": hidden}
+            if judged.verdicts:
+                said["held"] = {name: verdict.rule for name, verdict in judged.verdicts.items()}
+            if listing.nameless:
+                said["nameless"] = len(listing.nameless)
+            self._stage(self._event("tools.listed", session, None, uid=session.uid, detail=said))
+        else:
+            hidden = [name for name, verdict in judged.verdicts.items() if verdict.effect is Effect.DENY]
+        return [*hidden, *listing.nameless] if self.settings.mode is Mode.ENFORCE else []
+
+    def left(self, session: Session) -> None:
+        """A session has ended."""
+        if self.pins is not None:
+            self.pins.left(session.uid)
 
     def note(self, kind: str, session: Session | None, detail: Mapping[str, object], *, uid: str = "") -> None:
         """Write down something that nobody waits for."""
@@ -144,6 +188,16 @@ class Gate:
     def in_doubt(self, why: str) -> Verdict:
         """The answer to a question that could not be judged or not be written down."""
         return ladder.applied(ladder.doubt(self.settings.on_doubt, why), self.settings.mode)
+
+    def _pin(self, session: Session, tool: str | None) -> Verdict | None:
+        """The verdict on a tool's definition, if it is not as it was approved."""
+        if self.pins is None or tool is None:
+            return None
+        try:
+            return self.pins.verdict(session, tool, self.rules(), self.settings.pins)
+        except RegistryError as error:
+            log.error("%s", error)
+            return ladder.doubt(self.settings.on_doubt, "its pin cannot be read")
 
     def _by_policy(
         self,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from callgate.model.call import Effect, Mode
 from callgate.model.errors import SettingsError
+from callgate.model.pin import PinRules
 from callgate.system.files import read_capped
 
 
@@ -101,6 +102,7 @@ class Settings:
     audit: Audit = field(default_factory=Audit)
     watch: Watch = field(default_factory=Watch)
     scan: Scan = field(default_factory=Scan)
+    pins: PinRules = field(default_factory=PinRules)
     registry: Registry = field(default_factory=Registry)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from callgate.audit.store import Filter, Reader, Writer
+from callgate.detect import listing as listings
+from callgate.detect.listing import Listing
 from callgate.gate import Gate
 from callgate.model.call import Call, Caller, Effect, Mode, Session
 from callgate.model.event import Event, Row
 from callgate.model.identity import Identified, ServerIdentity
+from callgate.model.pin import Kind
 from callgate.policy.allowlist import Allowlist, Approval
 from callgate.settings import Audit, Durability, Payload, Settings
 
@@ -35,6 +39,10 @@ def call(
 ) -> Call:
     who = session or of_session()
     return Call(f"{who.uid}-{number}", who, "tools/call", tool, arguments, 100)
+
+
+def listing(*names: str) -> Listing:
+    return listings.read(Kind.TOOL, json.dumps({"result": {"tools": [{"name": name} for name in names]}}))
 
 
 @dataclass
@@ -85,7 +93,7 @@ def test_in_observe_everything_passes_and_the_row_says_what_would_have_been(plac
     place.gate.settings = Settings(mode=Mode.OBSERVE)
     verdict = place.gate.check(call("delete"))
     assert verdict.effect is Effect.ALLOW and "would deny" in verdict.reason
-    assert place.gate.hide(of_session(), ["read", "delete"]) == []
+    assert place.gate.hide(of_session(), listing("read", "delete")) == []
     assert place.gate.launch(of_session(UNKNOWN), ["unknown"], {}).effect is Effect.ALLOW
     place.gate.commit()
     assert [(row.event.effect, row.event.mode) for row in place.rows("call.asked")] == [("deny", "observe")]
@@ -95,7 +103,7 @@ def test_a_server_off_the_list_neither_starts_nor_shows_nor_calls(place: Place) 
     unknown = of_session(UNKNOWN)
     assert place.gate.launch(unknown, ["npx", "unknown"], {"cwd": "/"}).effect is Effect.DENY
     assert place.gate.check(call(session=unknown)).effect is Effect.DENY
-    assert place.gate.hide(unknown, ["a", "b"]) == ["a", "b"]
+    assert place.gate.hide(unknown, listing("a", "b")) == ["a", "b"]
     place.gate.commit()
     assert [row.event.kind for row in place.rows()] == ["server.launched", "call.asked", "tools.listed"]
 

@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from callgate import __version__
-from callgate.cli import control, doctor, policy, registry, show
+from callgate.cli import control, doctor, pins, policy, registry, show
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 
@@ -41,6 +41,7 @@ for function in (
     app.command()(function)
 app.add_typer(registry.app)
 app.add_typer(policy.group)
+app.add_typer(pins.group)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from callgate.model.call import Effect, Verdict
 from callgate.model.identity import Identified, ServerIdentity
+from callgate.model.pin import Kind, Pin, Pins
 
 ANY_TOOL = "*"
 
@@ -21,6 +22,8 @@ class Approval:
     effect: Effect
     tools: Mapping[str, Effect] = field(default_factory=dict)
     """By exact tool name; `*` stands for all others. A tool that is not named at all has the server's effect."""
+    pins: Pins = field(default_factory=dict)
+    """What was approved of what the server shows. A kind that is left out is pinned by each machine on first use."""
 
     def tool_effect(self, tool: str) -> Effect:
         """The effect of this approval on one tool: never milder than the effect on its server."""
@@ -50,6 +53,10 @@ class Allowlist:
         """The registry's name for a server: that of the first approval that reaches it, "" if there is none."""
         matching = self._of(identity)
         return matching[0].name if matching else ""
+
+    def pins(self, identity: ServerIdentity, kind: Kind) -> Sequence[Mapping[str, Pin]]:
+        """The pins of one kind that the approvals of a server have, by name; none if none of them has any."""
+        return [approval.pins[kind] for approval in self._of(identity) if kind in approval.pins]
 
     def server(self, found: Identified) -> Verdict:
         """May this server run at all?"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from callgate.model.call import Effect, Mode, Verdict
 from callgate.model.identity import Identified
@@ -16,18 +16,25 @@ def judge_launch(rules: Allowlist | None, found: Identified, on_doubt: Effect) -
     return rules.server(found)
 
 
-def judge_call(rules: Allowlist | None, found: Identified, tool: str | None, on_doubt: Effect) -> Verdict:
-    """May this tool be called? A call that names no tool cannot be judged, and so is denied."""
+def judge_call(
+    rules: Allowlist | None, found: Identified, tool: str | None, on_doubt: Effect, pin: Verdict | None = None
+) -> Verdict:
+    """May this tool be called? A call that names no tool cannot be judged, and so is denied. `pin` is the verdict on
+    the tool's definition, if that is not as it was approved.
+    """
     if rules is None:
         return no_policy(on_doubt)
     if tool is None:
         return Verdict(Effect.DENY, "call.unnamed", "the call names no tool")
-    return rules.tool(found, tool)
+    verdict = rules.tool(found, tool)
+    return pin if pin is not None and pin.effect > verdict.effect else verdict
 
 
-def judge_listing(rules: Allowlist | None, found: Identified, tools: Iterable[str], on_doubt: Effect) -> list[str]:
+def judge_listing(
+    rules: Allowlist | None, found: Identified, tools: Iterable[str], on_doubt: Effect, pins: Mapping[str, Verdict]
+) -> list[str]:
     """The tools that an agent is not shown: those that it may not call. A tool that needs asking is shown."""
-    return [tool for tool in tools if judge_call(rules, found, tool, on_doubt).effect is Effect.DENY]
+    return [tool for tool in tools if judge_call(rules, found, tool, on_doubt, pins.get(tool)).effect is Effect.DENY]
 
 
 def stricter(before: Verdict, after: Verdict) -> Verdict:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,10 @@ class Backend(Protocol):
     def policy(self) -> Json: ...
     def set_policy(self, file: str | None, force: bool) -> Json: ...
     def break_glass(self, minutes: int, why: str) -> Json: ...
+    def pins(self) -> Json: ...
+    def compare_pins(self, server: str, name: str | None) -> Json: ...
+    def approve_pins(self, server: str, pins: Sequence[Mapping[str, object]]) -> Json: ...
+    def forget_pins(self, server: str, name: str | None) -> Json: ...
     def wrap(self, agent: str | None) -> Json: ...
     def unwrap(self, agent: str | None) -> Json: ...
     def reload(self) -> Json: ...
@@ -59,6 +63,12 @@ def routes(backend: Backend) -> dict[str, Callable[[web.Request, Json], Json]]:
         "POST /v1/policy/break-glass": lambda _, body: backend.break_glass(
             _number(body, "minutes"), _text_or_none(body, "why") or ""
         ),
+        "GET /v1/pins": lambda request, _: backend.pins(),
+        "GET /v1/pins/{ref}": lambda request, _: backend.compare_pins(
+            request.match_info["ref"], request.query.get("name")
+        ),
+        "POST /v1/pins/approve": lambda _, body: backend.approve_pins(_text(body, "server"), _objects(body, "pins")),
+        "POST /v1/pins/forget": lambda _, body: backend.forget_pins(_text(body, "server"), _text_or_none(body, "name")),
         "POST /v1/reload": lambda request, _: backend.reload(),
         "POST /v1/rule": lambda _, body: backend.rule(
             _text(body, "server"), _text_or_none(body, "tool"), _text(body, "effect")
@@ -137,6 +147,13 @@ def _number(body: Mapping[str, object], name: str) -> int:
     value = body.get(name)
     if type(value) is not int or not 0 <= value < 2**31:
         raise CallgateError("request", f"`{name}` is missing or not a number")
+    return value
+
+
+def _objects(body: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+    value = body.get(name)
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise CallgateError("request", f"`{name}` is missing or not a list of objects")
     return value
 
 

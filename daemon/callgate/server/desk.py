@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from callgate.gate import Gate
 from callgate.model.call import Session
-from callgate.model.errors import ProtocolError
+from callgate.model.errors import ProtocolError, RegistryError
 from callgate.server import questions
 from callgate.server.questions import Hello
 from callgate.shim import frames
@@ -107,6 +107,7 @@ class Desk:
             return
         if self.sessions.get(session.uid) is visit:
             del self.sessions[session.uid]
+            self.gate.left(session)
         if visit.ended or not visit.server_start:
             return
         pid, start, shim, shim_start = visit.server_pid, visit.server_start, session.caller.pid, visit.shim_start
@@ -167,14 +168,18 @@ class Desk:
         return Reply(questions.answer(serial, self.gate.check(call, retry=retry)), self._doubt(serial))
 
     def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
-        session, names = _known(visit), questions.listing(body)
+        session, listing = _known(visit), questions.listing(body)
+        count = len(listing.definitions) + len(listing.nameless)
         try:
-            if len(names) > questions.TOOLS_MAX:
-                raise ValueError(f"{len(names):,} tools, more than {questions.TOOLS_MAX:,}")
-            answer = questions.hidden(serial, self.gate.hide(session, names))
+            if count > questions.TOOLS_MAX:
+                raise ValueError(f"{count:,} {listing.kind}, more than {questions.TOOLS_MAX:,}")
+            answer = questions.hidden(serial, self.gate.hide(session, listing))
         except ValueError as error:  # a server's doing, not the shim's: its other calls go on
-            self.gate.note("tools.listed", session, {"count": len(names), "unread": str(error)}, uid=session.uid)
+            said = {"of": listing.kind.value, "count": count, "unread": str(error)}
+            self.gate.note("tools.listed", session, said, uid=session.uid)
             answer = questions.answer(serial, self.gate.in_doubt(f"the server lists {error}"))
+        except RegistryError as error:
+            answer = questions.answer(serial, self.gate.in_doubt(f"the pins cannot be kept ({error})"))
         return Reply(answer, answer)
 
     def _note(self, visit: Visit, body: bytes) -> None:

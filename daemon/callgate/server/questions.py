@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from callgate.detect import listing as listings
+from callgate.detect.listing import Listing
 from callgate.model.call import Call, Effect, Session, Verdict
 from callgate.model.errors import ProtocolError
+from callgate.model.pin import Kind
 from callgate.shim import frames
 
 TEXT_MAX = 4096
@@ -17,6 +20,12 @@ ARGV_MAX = 1024
 """Arguments kept of a command line."""
 TOOLS_MAX = 20_000
 """Tools of one listing that are looked at; a longer listing cannot be decided."""
+KINDS = {
+    frames.PROMPTS: Kind.PROMPT,
+    frames.TEMPLATES: Kind.TEMPLATE,
+    frames.GREETING: Kind.INSTRUCTIONS,
+}
+"""Flags of a LIST; without one of them it lists tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +101,19 @@ def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
     return asked, bool(flags & frames.RETRY)
 
 
-def listing(body: bytes) -> list[str]:
-    """Read a LIST: the names of the tools in an answer to tools/list, however many. Raises ProtocolError."""
+def listing(body: bytes) -> Listing:
+    """Read a LIST: what an answer of the server shows, however much. Raises ProtocolError."""
     flags = body[0] if body else 0
-    said = _object(body[1:])
+    kind = next((kind for flag, kind in KINDS.items() if flags & flag), Kind.TOOL)
     if flags & frames.OVERSIZE_LIST:
-        names = said.get("names")
-    else:
-        result = said.get("result")
-        tools = result.get("tools") if isinstance(result, Mapping) else None
-        if not isinstance(tools, list):
-            tools = []  # an error, or no answer to tools/list at all: it shows no tool
-        names = [tool.get("name") if isinstance(tool, Mapping) else None for tool in tools]
-    if not isinstance(names, list):
-        raise ProtocolError("shim", "sends a listing without names")
-    return [name for name in names if isinstance(name, str)]
+        names = _object(body[1:]).get("names")
+        if not isinstance(names, list):
+            raise ProtocolError("shim", "sends a listing without names")
+        return listings.of_names(kind, names)
+    try:
+        return listings.read(kind, body[1:])
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("shim", f"sends a listing that is not JSON ({error})") from error
 
 
 def note(body: bytes) -> tuple[str, dict[str, Any]]:
@@ -126,7 +133,7 @@ def answer(serial: int, verdict: Verdict) -> bytes:
     return frames.pack(frames.ANSWER, serial, bytes((verdict.effect,)) + said)
 
 
-def hidden(serial: int, names: Sequence[str]) -> bytes:
+def hidden(serial: int, names: Sequence[object]) -> bytes:
     """The ANSWER to a LIST. Raises ValueError if so many and so long names do not fit into a frame."""
     said = json.dumps({"hide": list(names)}, ensure_ascii=False).encode("utf-8", "backslashreplace")
     if len(said) >= frames.MAX_BODY:

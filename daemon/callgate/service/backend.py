@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from callgate import __version__
@@ -16,6 +16,7 @@ from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.inventory import Entry
 from callgate.policy import ladder
 from callgate.service import policies
+from callgate.service.pins import Pins
 from callgate.service.worker import describe
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Desktop:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._pins = Pins(daemon, daemon.pins, lambda ref: [one.server for one, _ in self._matching(ref)])
 
     def status(self) -> Json:
         """Version, mode, counts, and all that is wrong."""
@@ -46,6 +48,8 @@ class Desktop:
         problems += daemon.registry.problems
         problems += daemon.opened_findings
         problems += daemon.incidents
+        if daemon.pins.store.problem:
+            problems.append(daemon.pins.store.problem)
         try:
             counts = daemon.reader.counts()
         except AuditError as error:
@@ -63,6 +67,7 @@ class Desktop:
             "skipped": len(inventory.skipped),
             "shims": len(daemon.listener.desk.sessions),
             "registry": daemon.registry.facts(),
+            "pins": self._pins.facts(),
             "log": counts,
             "folders": {"config": str(daemon.folders.config), "data": str(daemon.folders.data)},
             "problems": problems,
@@ -175,6 +180,22 @@ class Desktop:
     def break_glass(self, minutes: int, why: str) -> Json:
         """Suspend the policy for some minutes; 0 ends that."""
         return policies.suspend(self._daemon, minutes, why)
+
+    def pins(self) -> Json:
+        """What servers listed, and which of it is held."""
+        return self._pins.overview()
+
+    def compare_pins(self, server: str, name: str | None) -> Json:
+        """What of a server is not as it was approved."""
+        return self._pins.compare(server, name)
+
+    def approve_pins(self, server: str, pins: Sequence[Mapping[str, object]]) -> Json:
+        """Trust definitions."""
+        return self._pins.approve(server, pins)
+
+    def forget_pins(self, server: str, name: str | None) -> Json:
+        """Forget definitions."""
+        return self._pins.forget(server, name)
 
     def wrap(self, agent: str | None) -> Json:
         """Wrap what is found, from now on."""

@@ -24,6 +24,8 @@ from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event
 from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
+from callgate.registry.pinbook import PinBook
+from callgate.registry.pinstore import PinStore
 from callgate.server import api
 from callgate.server.listener import Listener
 from callgate.service import spool
@@ -75,6 +77,7 @@ class Daemon:
         self._log_is_open = True
         self.reader = Reader(where.audit)
         self.key = payload_key(where)
+        self.pins = PinBook(PinStore(where.pins))
         self.gate = Gate(
             self.audit,
             lambda: self.registry.rules,
@@ -82,6 +85,7 @@ class Daemon:
             time.time_ns,
             self.key,
             policies=lambda: self.registry.policies,
+            pins=self.pins,
         )
         self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")
@@ -312,6 +316,7 @@ class Daemon:
         self.workers.shutdown()
         self.undertaker.shutdown(cancel_futures=True)
         self._close_log()
+        self.pins.store.close()
         sockets.remove(self.folders.gate_socket)
         sockets.remove(self.folders.api_socket)
 

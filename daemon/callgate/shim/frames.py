@@ -21,7 +21,8 @@ start), build."""
 ASK = 2
 """Body: flags (1 byte) + raw bytes of one JSON-RPC tools/call request. The gate answers when its row is durable."""
 LIST = 3
-"""Body: flags (1 byte) + raw bytes of one JSON-RPC answer to tools/list. The answer names the tools to hide."""
+"""Body: flags (1 byte) + raw bytes of one JSON-RPC answer that shows something to the model: to tools/list, or with a
+flag to another request. The answer names what to hide."""
 NOTE = 4
 """Body: JSON object with `what`: "answered" {call, ms, bytes, error}, "started" {pid}, "ended" {code},
 "said" {method, direction, ...}."""
@@ -29,7 +30,7 @@ NOTE = 4
 # gate -> shim
 ANSWER = 16
 """Body: effect (1 byte) + UTF-8 JSON object. To HELLO and ASK: {rule, reason}; nothing after the effect byte when
-allowed without more to say. To LIST: {hide: [names]}."""
+allowed without more to say. To LIST: {hide: [names]} (of templates: their URI templates)."""
 
 # flags of ASK and LIST
 RETRY = 1
@@ -39,6 +40,9 @@ TRUNCATED = 2
 without arguments."""
 OVERSIZE_LIST = 4
 """A LIST larger than MAX_INSPECTED: body holds only {"names": [...]} collected by the shim."""
+PROMPTS, TEMPLATES, GREETING = 8, 16, 32
+"""A LIST of prompts/list, of resources/templates/list, or of initialize or server/discover: then the one name that may
+be hidden is "", which stands for the server's instructions."""
 
 # effects on the wire: the same numbers as model.call.Effect
 ALLOW, ASK_USER, DENY = 0, 1, 2

@@ -63,6 +63,11 @@ class Folders:
         return self.data / "audit.db"
 
     @property
+    def pins(self) -> Path:
+        """What servers listed, and what of it is trusted."""
+        return self.data / "pins.db"
+
+    @property
     def journal(self) -> Path:
         """What we changed in the users' files, to put it back."""
         return self.data / "journal"

@@ -20,7 +20,15 @@ def test_a_call_that_names_no_tool_is_denied_even_if_doubt_would_allow() -> None
 
 
 def test_a_listing_hides_what_is_denied_and_shows_what_must_be_asked() -> None:
-    assert ladder.judge_listing(RULES, FOUND, ["echo", "rm", "mv"], Effect.DENY) == ["rm"]
+    assert ladder.judge_listing(RULES, FOUND, ["echo", "rm", "mv"], Effect.DENY, {}) == ["rm"]
+
+
+def test_a_definition_that_does_not_hold_denies_what_is_allowed_and_loosens_nothing() -> None:
+    held = {name: Verdict(Effect.DENY, "pin.widening", "x") for name in ("echo", "rm")}
+    milder = Verdict(Effect.ASK, "pin.text", "x")
+    assert ladder.judge_listing(RULES, FOUND, ["echo", "rm", "mv"], Effect.DENY, held) == ["echo", "rm"]
+    assert ladder.judge_call(RULES, FOUND, "echo", Effect.DENY, milder) is milder
+    assert ladder.judge_call(RULES, FOUND, "rm", Effect.DENY, milder).effect is Effect.DENY
 
 
 def test_observe_lets_everything_pass_and_says_what_would_have_happened() -> None:

@@ -8,6 +8,7 @@ import pytest
 from callgate.model.call import Caller, Effect, Session, Verdict
 from callgate.model.errors import ProtocolError
 from callgate.model.identity import Identified, ServerIdentity
+from callgate.model.pin import Kind
 from callgate.server import questions
 from callgate.shim import frames
 from frame_client import ask, hello, listing
@@ -120,13 +121,22 @@ def test_the_flags_of_a_call_are_read() -> None:
     ],
 )  # fmt: skip
 def test_a_listing_without_tools_shows_none(body: bytes) -> None:
-    assert questions.listing(b"\0" + body) == []
+    assert questions.listing(b"\0" + body).definitions == ()
 
 
 def test_a_listing_is_read_in_both_forms() -> None:
-    assert questions.listing(listing("a", "b", 7, "é")) == ["a", "b", "é"]
+    found = questions.listing(listing("a", "b", 7, "é"))
+    assert (found.kind, found.names, found.nameless) == (Kind.TOOL, ["a", "b", "é"], (7,))
     body = bytes((frames.OVERSIZE_LIST,)) + b'{"names":["a",7,"b"]}'
-    assert questions.listing(body) == ["a", "b"]
+    found = questions.listing(body)
+    assert (found.names, found.nameless) == (["a", "b"], (7,)) and all(one.unread for one in found.definitions)
+
+
+@pytest.mark.parametrize("flag", [frames.PROMPTS, frames.TEMPLATES, frames.GREETING])
+def test_a_listing_of_something_else_says_so_by_a_flag(flag: int) -> None:
+    said = {"prompts": [{"name": "a"}], "resourceTemplates": [{"uriTemplate": "a"}], "instructions": "b"}
+    found = questions.listing(bytes((flag,)) + json.dumps({"id": 1, "result": said}).encode())
+    assert found.kind is questions.KINDS[flag] and found.names == ([""] if flag == frames.GREETING else ["a"])
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"names":null}', b'{"names":"ab"}', b'{"names":{"a":1}}', b'{"names":5}'])
