@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from callgate.shim import frames
+from callgate.system.files import locked
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fakes"))
 from gate import ALLOWED, SILENCE, Asked, Gate, Verdict, denied
@@ -387,6 +388,19 @@ def test_a_spool_file_that_the_daemon_takes_in_is_begun_anew(place: Place) -> No
     first, second = place.spooled()
     assert first["argv"] == peer()
     assert second["call"].startswith(first["uid"])
+
+
+def test_a_spool_file_that_somebody_holds_locked_holds_nobody_up(place: Place) -> None:
+    place.settle("observe", deadline=0.05)
+    with Shimmed(place.command(*peer())) as shim:
+        shim.call(1, "echo")
+        (file,) = place.folders.spool.iterdir()
+        with locked(file):
+            shim.call(2, "echo")
+        shim.call(3, "echo")
+    spooled = place.spooled()
+    assert sorted(one["call"].rpartition("-")[2] for one in spooled if "call" in one) == ["1", "2", "3"]
+    assert [one["argv"] for one in spooled if "argv" in one] == [peer(), peer()]
 
 
 def test_a_spool_that_is_a_link_is_not_followed(place: Place, tmp_path: Path) -> None:
