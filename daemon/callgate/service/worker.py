@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from callgate.agents import ALL
@@ -113,14 +115,19 @@ class Worker:
             if reason not in ("start", "asked"):
                 self._owner.record([self._drift_event(change) for change in drift(before, found)])
             if self._watch is not None:
-                places = [place for each in ALL for place in each.places]
-                names = {n for p in places for n in (*p.names(self._around), *p.folder_names(self._around))}
-                own = self.folders.registry / "public" / "metadata"
-                folders = [*found.watch, str(own)] if own.is_dir() else found.watch
-                self._watch.look_at(folders, {*names, "timestamp.json"})
+                self._attend(self._watch, found)
             wanted = self._wanted()
             if self._watch is not None and wanted["on"] and self.settings.watch.rewrap:
                 self._wrap([w.entry for w in self._plan.wrappings if w.entry.agent not in wanted["except"]])
+
+    def _attend(self, watch: Watch, found: Inventory) -> None:
+        """Watch where a change may change what was found: also behind links, and our own registry."""
+        places = [place for each in ALL for place in each.places]
+        names = {name for one in places for name in (*one.names(self._around), *one.folder_names(self._around))}
+        targets = [Path(os.path.realpath(file.path)) for file in found.files]
+        own = self.folders.registry / "public" / "metadata"
+        folders = [*found.watch, *(str(target.parent) for target in targets), *([str(own)] if own.is_dir() else [])]
+        watch.look_at(folders, {*names, *(target.name for target in targets), "timestamp.json"})
 
     def wrap(self, agent: str | None = None, *, dry_run: bool = False) -> Json:
         """Wrap what is found (of one agent) and, with a daemon, keep it wrapped. The report as JSON."""

@@ -42,12 +42,13 @@ class Watch(FileSystemEventHandler):
 
     def look_at(self, folders: Iterable[str], names: Iterable[str]) -> list[str]:
         """Watch exactly these folders (not those below them) for files and folders of these names (patterns may hold
-        `*`). What changed in a folder before it was watched is not told, so a new one counts as a change itself.
+        `*`); links to folders are followed. What changed in a folder before it was watched is not told, so a new one
+        counts as a change itself.
 
         Returns the folders that cannot be watched (they vanished, or the system's limit is reached): the caller's
         periodic look covers them.
         """
-        wanted, names = set(folders), list(names)
+        wanted, names = {os.path.realpath(folder) for folder in folders}, list(names)  # a link itself never changes
         self._names = frozenset(name for name in names if "*" not in name)
         self._patterns = tuple(name for name in names if "*" in name)
         for folder, (watch, seen) in list(self._folders.items()):

@@ -117,6 +117,25 @@ def test_the_first_file_of_an_agent_is_wrapped_though_not_even_its_folder_was_th
         until(lambda before=before: place.rows(kind="entry.removed", after=before, agent="codex"), "its end to be seen")
 
 
+def test_files_and_folders_behind_links_are_watched_where_they_really_are(place: Installation) -> None:
+    dotfiles = place.home / "dotfiles"
+    write(dotfiles / "claude.mine", CLAUDE)
+    write(dotfiles / "gemini" / "settings.json", {"mcpServers": {}})
+    (place.home / ".claude.json").unlink()
+    (place.home / ".claude.json").symlink_to(dotfiles / "claude.mine")
+    (place.home / ".gemini").symlink_to(dotfiles / "gemini")
+    until(lambda: ours(place, command(place)), "the file behind the link to be wrapped")
+    write(dotfiles / "gemini" / "settings.json", {"mcpServers": {"cat": {"command": "/bin/cat"}}})
+    until(
+        lambda: ours(place, read(dotfiles / "gemini" / "settings.json")["mcpServers"]["cat"]["command"]),
+        "the one in the linked folder to be wrapped",
+    )
+    write(dotfiles / "claude.mine", CLAUDE)
+    until(lambda: ours(place, command(place)), "it to be wrapped again")
+    assert (place.home / ".claude.json").is_symlink()
+    (place.home / ".claude.json").unlink()
+
+
 def test_a_hundred_rewrites_end_wrapped_and_whole(place: Installation) -> None:
     for number in range(100):
         write(place.home / ".claude.json", CLAUDE | {"numStartups": number})
