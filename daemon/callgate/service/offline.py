@@ -56,8 +56,8 @@ def wrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: 
 
 
 def unwrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
-    """Give the files back, or say which would be."""
-    return _worker(env, home).unwrap(agent, dry_run=dry_run)
+    """Give the files back (of `home`, or all that were ever wrapped), or say which would be."""
+    return _worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
 
 
 def verify_offline(where: Folders) -> Json:

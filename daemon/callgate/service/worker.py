@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -143,12 +144,14 @@ class Worker:
             entries = [one.entry for one in self._plan.wrappings if agent in (None, one.entry.agent)]
             return report_json(self._wrap(entries), agent)
 
-    def unwrap(self, agent: str | None = None, *, dry_run: bool = False) -> Json:
-        """Give files back (of one agent), and leave them alone from now on. The report as JSON."""
+    def unwrap(self, agent: str | None = None, *, dry_run: bool = False, whole: bool = True) -> Json:
+        """Give files back (of one agent), and leave them alone from now on. The report as JSON. `whole` means the files
+        of other homes too, should some have been wrapped.
+        """
         with self._lock:
             self.look("asked")
             if dry_run:
-                return report_json(self._wrapper.preview_unwrap(agent, self.inventory.entries))
+                return report_json(self._wrapper.preview_unwrap(agent, self.inventory.entries, whole=whole))
             wanted = self._wanted()
             self._want(
                 {"on": False, "except": []}
@@ -156,7 +159,7 @@ class Worker:
                 else {"on": wanted["on"], "except": sorted({*wanted["except"], agent})}
             )
             self._recover()
-            report = self._wrapper.unwrap(agent, self.inventory.entries)
+            report = self._wrapper.unwrap(agent, self.inventory.entries, whole=whole)
             self._owner.record(self._report_events(report))
             self.look("asked")
             return report_json(report)
@@ -229,16 +232,22 @@ class Worker:
             self._plan = self._wrapper.plan(self.inventory)
         return report
 
+    @property
+    def _wanted_file(self) -> Path:
+        """One for each home: what is said of another home's files says nothing of one's own."""
+        home = os.fsencode(os.path.realpath(self._around.home))
+        return self.folders.data / f"wanted-{hashlib.sha256(home).hexdigest()[:12]}.json"
+
     def _wanted(self) -> Json:
         """Which agents' entries are to be kept wrapped, as the user last said."""
         try:
-            said = json.loads(read_capped(self.folders.data / "wanted.json", WANTED_MAX))
+            said = json.loads(read_capped(self._wanted_file, WANTED_MAX))
             return {"on": bool(said["on"]), "except": [str(one) for one in said["except"]]}
         except (OSError, CallgateError, ValueError, KeyError, TypeError):
             return {"on": False, "except": []}
 
     def _want(self, wanted: Json) -> None:
-        replace_file(self.folders.data / "wanted.json", json.dumps(wanted).encode())
+        replace_file(self._wanted_file, json.dumps(wanted).encode())
 
     def _drift_event(self, change: Drift) -> Event:
         one = change.after or change.before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from callgate.model.errors import CallgateError, FileChangedError, WrapError
@@ -92,17 +92,20 @@ class Wrapper:
             items += apply_shadows(self._journal, shadows, self._look, self._launch)
         return Report(tuple(items))
 
-    def unwrap(self, agent: str | None = None, entries: Iterable[Entry] = ()) -> Report:
+    def unwrap(self, agent: str | None = None, entries: Collection[Entry] = (), *, whole: bool = True) -> Report:
         """Put the original text back (of one agent's entries), byte for byte where nobody else changed the file.
 
         `entries`, from a fresh inventory, lets us also find copies of wrapped entries that someone made elsewhere.
+        `whole` means every file that we wrapped, in whichever home; without it, those in this home or in `entries`.
         """
         with self._alone():
-            return self._unwrapper().unwrap(agent, tuple(entries))
+            return self._unwrapper(entries, whole).unwrap(agent, entries)
 
-    def preview_unwrap(self, agent: str | None = None, entries: Iterable[Entry] = ()) -> Report:
+    def preview_unwrap(
+        self, agent: str | None = None, entries: Collection[Entry] = (), *, whole: bool = True
+    ) -> Report:
         """What `unwrap` would report if it met no trouble. Changes nothing."""
-        return self._unwrapper().preview(agent, tuple(entries))
+        return self._unwrapper(entries, whole).preview(agent, entries)
 
     def recover(self) -> Report:
         """Finish or forget what a crash left half done. To be called before anything else; cheap if nothing is."""
@@ -116,8 +119,14 @@ class Wrapper:
                 remove_leftovers(folder)
         return Report(tuple(items))
 
-    def _unwrapper(self) -> Unwrapper:
-        return Unwrapper(self._journal, self._folders.launchers, self._look)
+    def _unwrapper(self, entries: Collection[Entry], whole: bool) -> Unwrapper:
+        home = self._home.resolve()
+        named = {self._look(entry.file).target for entry in entries}
+
+        def within(target: str) -> bool:
+            return whole or target in named or Path(target).is_relative_to(home)
+
+        return Unwrapper(self._journal, self._folders.launchers, self._look, within)
 
     def _look(self, file: ConfigFile) -> Seen:
         return look(file, self._home, self.settings.scan.file_max)

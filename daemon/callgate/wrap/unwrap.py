@@ -24,12 +24,15 @@ FILE_GONE = "the file is gone: nothing to do"
 
 
 class Unwrapper:
-    """One run of unwrapping. The caller holds the journal's lock."""
+    """One run of unwrapping, of the files for which `within` holds. The caller holds the journal's lock."""
 
-    def __init__(self, journal: Journal, launchers: Path, look: Callable[[ConfigFile], Seen]) -> None:
+    def __init__(
+        self, journal: Journal, launchers: Path, look: Callable[[ConfigFile], Seen], within: Callable[[str], bool]
+    ) -> None:
         self._journal = journal
         self._launchers = launchers
         self._look = look
+        self._within = within
 
     def unwrap(self, agent: str | None, entries: Iterable[Entry]) -> Report:
         """See Wrapper.unwrap."""
@@ -59,7 +62,8 @@ class Unwrapper:
         return [
             record
             for record in self._journal.records()[0]
-            if record.pending or any(agent in (None, each.file.agent) for each in record.entries)
+            if self._within(record.target)
+            and (record.pending or any(agent in (None, each.file.agent) for each in record.entries))
         ]
 
     def _file(self, record: Record, agent: str | None) -> list[Item]:

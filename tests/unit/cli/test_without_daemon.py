@@ -40,6 +40,29 @@ def test_files_are_found_wrapped_and_given_back(cli: Cli) -> None:
     assert "unwrapped" in cli.good("unwrap").out and path.read_text() == ONE_SERVER
 
 
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_what_is_done_to_another_home_leaves_ones_own_alone(cli: Cli) -> None:
+    path = config(cli.place)
+    other = cli.place.root / "other"
+    other.mkdir()
+    theirs = other / ".claude.json"
+    theirs.write_text(ONE_SERVER)
+    cli.good("wrap")
+    wrapped = path.read_bytes()
+    cli.good("wrap", "--home", str(other))
+    assert theirs.read_text() != ONE_SERVER
+    for words in (["--dry-run"], []):
+        report = cli.good("unwrap", "--home", str(other), "--json", *words).json["items"]
+        assert [one["file"] for one in report] == [str(theirs)]
+    assert theirs.read_text() == ONE_SERVER and path.read_bytes() == wrapped
+    cli.good("unwrap")
+    cli.good("wrap", "--home", str(other))
+    cli.place.start()  # keeps wrapped what its user wants wrapped: that is nothing here
+    assert path.read_text() == ONE_SERVER
+    cli.good("down")
+    assert theirs.read_text() == ONE_SERVER
+
+
 def test_down_gives_the_files_back_though_the_daemon_is_dead(cli: Cli) -> None:
     path = config(cli.place)
     cli.good("up")
