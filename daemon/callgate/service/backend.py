@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -227,20 +228,20 @@ class Desktop:
         )
 
     def _matching(self, ref: str) -> list[tuple[Identified, list[Entry]]]:
-        """The servers that a person may mean by an identity or by the name of an entry; never empty."""
+        """The servers that a person may mean by an identity or by the name of an entry; never empty.
+
+        What reads as an identity is one: whoever can write a config could give another server that name.
+        """
         known = self._daemon.worker.identified()
-        found = [(one, entries) for one, entries in known if ref == str(one.server)]
+        with contextlib.suppress(ValueError):
+            meant = ServerIdentity.parse(ref)
+            return [(one, entries) for one, entries in known if one.server == meant] or [
+                (Identified(meant, "as you wrote it"), [])
+            ]
+        found = [(one, entries) for one, entries in known if any(entry.name == ref for entry in entries)]
+        found = found or [(Identified(one, "seen in the log"), []) for one in self._launched_as(ref)]
         if not found:
-            found = [(one, entries) for one, entries in known if any(entry.name == ref for entry in entries)]
-        if not found:
-            found = [(Identified(one, "seen in the log"), []) for one in self._launched_as(ref)]
-        if not found:
-            try:
-                found = [(Identified(ServerIdentity.parse(ref), "as you wrote it"), [])]
-            except ValueError:
-                raise CallgateError(
-                    f"server {ref!r}", "is not known", "`callgate servers` lists names and identities"
-                ) from None
+            raise CallgateError(f"server {ref!r}", "is not known", "`callgate servers` lists names and identities")
         return found
 
 

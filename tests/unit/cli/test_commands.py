@@ -96,6 +96,19 @@ def test_allow_and_deny_by_name_identity_and_tool(running: Cli) -> None:
     running.good("deny", "cat")
 
 
+def test_an_entry_that_is_named_like_an_identity_does_not_get_what_that_is_given(running: Cli) -> None:
+    path = running.place.home / ".cursor" / "mcp.json"
+    before = path.read_bytes()
+    servers = json.loads(before)["mcpServers"] | {"npm:good-server": {"command": "/bin/false"}}
+    path.write_text(json.dumps({"mcpServers": servers}))
+    found = running.place.client.inventory(fresh=True)["servers"]
+    assert "npm:good-server" in [one["entry"] for one in found]
+    done = running.good("allow", "npm:good-server", "--json").json
+    assert (done["identity"], done["entries"]) == ("npm:good-server", [])
+    running.good("deny", "npm:good-server")
+    path.write_bytes(before)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
