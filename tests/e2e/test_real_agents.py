@@ -97,7 +97,7 @@ def test_an_agent_calls_an_approved_tool_through_callgate_and_its_file_comes_bac
 
 
 @each_agent
-def test_a_server_off_the_allowlist_does_not_run_and_the_agent_is_told(
+def test_a_server_off_the_allowlist_does_not_run_and_the_model_is_told_why(
     agent: Agent, home: Path, model: ScriptedModel, product: Product, tmp_path: Path
 ) -> None:
     trace = tmp_path / "started"
@@ -112,6 +112,22 @@ def test_a_server_off_the_allowlist_does_not_run_and_the_agent_is_told(
     refused = [row for row in product.log() if row.get("effect") == "deny" and row.get("entry") == ENTRY]
     assert refused and refused[-1]["agent"] == agent.id and refused[-1]["rule"] == "server.unapproved"
     assert "not on the allowlist" in model.everything_it_was_told + outcome.all
+
+
+@each_agent
+def test_a_tool_that_is_denied_while_the_agent_runs_is_refused_and_the_model_is_told(
+    agent: Agent, home: Path, model: ScriptedModel, product: Product
+) -> None:
+    agent.prepare(home, model.url, everything())
+    product.up(enforce=True)
+    product.run("allow", ENTRY)
+    model.before_call = lambda: product.run("deny", ENTRY, "echo")
+    run_until_called(agent, home, model)
+    assert SAID not in model.everything_it_was_told
+    assert "Callgate" in model.results[-1] and "denied" in model.results[-1], model.results
+    row = product.calls(tool="echo")[-1]
+    assert (row["agent"], row["entry"], row["effect"]) == (agent.id, ENTRY, "deny")
+    assert row["rule"].startswith("tool.deny:")
 
 
 @each_agent

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -43,6 +43,8 @@ class ScriptedModel:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
+        self.before_call: Callable[[], object] | None = None
+        """Run once, when the model has been offered the tool and is about to call it."""
         self.seen: list[Seen] = []
         self.told: list[Act] = []
         self._lock = threading.Lock()
@@ -113,6 +115,9 @@ class ScriptedModel:
         view = dialect.view(body)
         act = self._next(view)
         with self._lock:
+            if act.uid.startswith("wanted") and self.before_call:
+                self.before_call()
+                self.before_call = None
             self.seen.append(Seen(path, body, view))
             self.told.append(act)
         if body.get("stream") or "streamGenerateContent" in path:
