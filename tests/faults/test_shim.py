@@ -296,6 +296,21 @@ def test_without_a_daemon_the_setting_decides_and_the_spool_remembers(
     assert all(abs(entry["t"] - time.time_ns()) < 60e9 for entry in entries[1:])
 
 
+def test_a_mode_that_changes_holds_for_a_session_that_runs(place: Place) -> None:
+    place.settle("observe", deadline=0.1)
+    with Shimmed(place.command(*peer())) as shim:
+        with Gate(place.folders.gate_socket) as gate:
+            gate.wait(lambda gate: gate.of(frames.HELLO))
+            assert "result" in shim.call(1, "echo")
+        place.settle("enforce", "deny", deadline=0.1)
+        assert "on_doubt" in refusal(shim.call(2, "echo"))
+        place.folders.shim_conf.unlink()
+        assert "on_doubt" in refusal(shim.call(3, "echo"))
+        place.settle("observe", deadline=0.1)
+        assert not shim.call(4, "echo")["result"].get("isError")
+    assert [one["mode"] for one in place.spooled() if "call" in one] == ["enforce", "enforce", "observe"]
+
+
 def test_nobody_waits_for_a_daemon_that_is_known_to_be_away(place: Place) -> None:
     place.settle("enforce", "allow", deadline=0.5)
     with Shimmed(place.command(*peer())) as shim:

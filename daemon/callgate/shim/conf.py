@@ -16,17 +16,17 @@ class Conf:
     be given. Raises ValueError, naming the key, for what makes no sense.
     """
 
-    __slots__ = ("build", "deadline", "enforce", "message_max", "on_doubt", "socket", "spool")
+    __slots__ = ("build", "deadline", "enforce", "message_max", "mode", "on_doubt", "socket", "spool")
 
     def __init__(self, text: str) -> None:
         values = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
         self.socket = values.get("socket", "")
         self.spool = values.get("spool", "")
         self.build = values.get("build", "")
-        mode = values.get("mode", "")
-        if mode not in ("observe", "enforce"):
-            raise ValueError(f"mode is {mode!r}, not observe or enforce")
-        self.enforce = mode == "enforce"
+        self.mode = values.get("mode", "")
+        if self.mode not in ("observe", "enforce"):
+            raise ValueError(f"mode is {self.mode!r}, not observe or enforce")
+        self.enforce = self.mode == "enforce"
         doubt = values.get("on_doubt", "deny")
         if doubt not in EFFECTS:
             raise ValueError(f"on_doubt is {doubt!r}, not allow, ask or deny")

@@ -17,6 +17,10 @@ from callgate.shim.server import Server
 from callgate.shim.sink import Sink
 from callgate.shim.spool import Spool
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CHUNK = 64 * 1024
 """Bytes of one read: a pipe holds no more, and larger ones cost 15 us each (malloc)."""
 QUEUE_MAX = 1024 * 1024
@@ -34,7 +38,8 @@ NOT_ALLOWED = 126
 class Session:
     """One run: the agent on our stdin and stdout, the server that it wants, and the gate."""
 
-    def __init__(self, conf: Conf, launcher: str, entry: str, argv: list[str]) -> None:
+    def __init__(self, load: Callable[[], Conf], launcher: str, entry: str, argv: list[str]) -> None:
+        conf = load()
         now = time.monotonic()
         uid = posix.urandom(8).hex()
         self._argv = argv
@@ -46,8 +51,10 @@ class Session:
         hello = dumps(self._about)
         if len(hello) > MAX_BODY - 1024:
             raise ValueError("the command line is too long to be looked at")
-        spool = Spool(conf.spool, uid, "enforce" if conf.enforce else "observe", hello)
-        self._relay = Relay(Terms(uid, conf.enforce, conf.on_doubt, conf.deadline, conf.message_max), spool.record, now)
+        self._load = load
+        self._spool = Spool(conf.spool, uid, conf.mode, hello)
+        self._terms = Terms(uid, conf.enforce, conf.on_doubt, conf.deadline, conf.message_max)
+        self._relay = Relay(self._terms, self._spool.record, now)
         self._questions = self._relay.questions
         self._link = GateLink(conf.socket)
         self._client = Sink(1)
@@ -152,6 +159,7 @@ class Session:
         """Do what follows from the events: decide, start, ask, write, stop; then say what to wait for."""
         relay = self._relay
         if now >= relay.wake_at():
+            self._learn()
             relay.tick(now)
         if now >= self._parent_check:
             self._parent_check = now + PARENT_CHECK
@@ -168,6 +176,14 @@ class Session:
         elif not self._client_open and not self._client.size and (relay.launch is REFUSED or self._client.broken):
             self._code = NOT_ALLOWED
         self._poller.want(self._wanted())
+
+    def _learn(self) -> None:
+        """The mode may have changed since we started, which a gate that is away cannot tell us."""
+        try:
+            conf = self._load()
+        except (OSError, ValueError):  # unreadable for now: what we know holds
+            return
+        self._terms.enforce, self._terms.on_doubt, self._spool.mode = conf.enforce, conf.on_doubt, conf.mode
 
     def _start(self) -> None:
         self._started = True

@@ -19,16 +19,17 @@ class Spool:
     write under a lock.
     """
 
-    __slots__ = ("_hello", "_mode", "_path")
+    __slots__ = ("_hello", "_path", "mode")
 
     def __init__(self, folder: str, uid: str, mode: str, hello: bytes) -> None:
         self._path = f"{folder}/{uid}"
-        self._mode = mode
+        self.mode = mode
+        """The mode in which the next decision is taken."""
         self._hello = hello
 
     def record(self, entry: dict[str, object]) -> bool:
         """Append one decision. False if it cannot be kept (disk full, no folder)."""
-        line = dumps({"t": time.time_ns(), "mode": self._mode, **entry}) + b"\n"
+        line = dumps({"t": time.time_ns(), "mode": self.mode, **entry}) + b"\n"
         try:
             return any(self._append(line, self._path + end + ".jsonl") for end in ENDINGS)
         except OSError:

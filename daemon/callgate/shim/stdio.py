@@ -25,8 +25,8 @@ def main() -> int:
     try:
         launcher, entry, argv = arguments(sys.argv[1:])
         own_descriptors()
-        conf = load(__file__.rsplit("/", 4)[0] + "/shim.conf")
-        session = Session(conf, launcher, entry, argv)
+        conf = __file__.rsplit("/", 4)[0] + "/shim.conf"
+        session = Session(lambda: load(conf), launcher, entry, argv)
     except (OSError, ValueError) as error:
         complain(f"the shim cannot start: {error}; run `callgate up`")
         return USAGE
