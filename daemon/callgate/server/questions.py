@@ -15,7 +15,7 @@ from callgate.model.pin import Kind
 from callgate.shim import frames
 
 TEXT_MAX = 4096
-"""Characters kept of any one text that a shim tells about itself."""
+"""Characters kept of a text that a shim tells about itself, for people."""
 ARGV_MAX = 1024
 """Arguments kept of a command line."""
 TOOLS_MAX = 20_000
@@ -58,9 +58,12 @@ def hello(body: bytes) -> Hello:
     if type(server_pid) is not int or not 0 <= server_pid < 2**31:
         raise ProtocolError("shim", "gives a server_pid that is no pid")
 
-    def text(name: str) -> str:
+    def whole(name: str) -> str:
         value = said.get(name, "")
-        return value[:TEXT_MAX] if isinstance(value, str) else ""
+        return value if isinstance(value, str) else ""
+
+    def text(name: str) -> str:
+        return whole(name)[:TEXT_MAX]
 
     return Hello(
         uid=uid,
@@ -68,8 +71,8 @@ def hello(body: bytes) -> Hello:
         launcher=text("launcher"),
         entry=text("entry"),
         argv=tuple(argv),
-        cwd=text("cwd"),
-        path=text("path"),
+        cwd=whole("cwd"),  # a part of these two would lead to other programs than those that run
+        path=whole("path"),
         build=text("build"),
         server_pid=server_pid,
     )

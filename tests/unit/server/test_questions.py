@@ -68,6 +68,13 @@ def test_a_hello_is_read_and_its_texts_are_cut() -> None:
     assert len(read.entry) == questions.TEXT_MAX
 
 
+@pytest.mark.parametrize("field", ["cwd", "path"])
+def test_what_programs_are_looked_up_by_is_never_cut(field: str) -> None:
+    """Else a PATH could be made that leads us to the approved program and the shim to another one."""
+    value = "/opt" * questions.TEXT_MAX + ":/usr/bin/../../repository"
+    assert getattr(questions.hello(json.dumps(hello(**{field: value})).encode()), field) == value
+
+
 @pytest.mark.parametrize("resumed", [1, "true", [True], None])
 def test_only_true_is_resumed(resumed: object) -> None:
     assert not questions.hello(json.dumps(hello(resumed=resumed)).encode()).resumed
