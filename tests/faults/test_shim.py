@@ -634,6 +634,21 @@ def test_arguments_of_any_bytes_reach_the_server(place: Place, gate: Gate, tmp_p
     assert gate.of(frames.HELLO)[0].json["argv"] == ["caf\udce9", "\udcff", "é", "", "a b"]
 
 
+@pytest.mark.parametrize(
+    ("env", "told"), [({"PATH": ""}, "."), ({}, "/usr/local/bin:/usr/bin:/bin"), ({"PATH": "/bin:"}, "/bin:")]
+)
+def test_the_gate_is_told_where_the_program_is_really_looked_for(
+    place: Place, gate: Gate, tmp_path: Path, env: dict[str, str], told: str
+) -> None:
+    place.settle("enforce")
+    (tmp_path / "server").symlink_to("/bin/echo")
+    with Shimmed(
+        ["/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(tmp_path), *place.command("server", "x")], env=env
+    ) as shim:
+        assert shim.rest() == (b"" if told.startswith("/usr") else b"x\n")
+    assert gate.of(frames.HELLO)[0].json["path"] == told
+
+
 def test_a_folder_that_is_gone_stops_nobody(place: Place, gate: Gate, tmp_path: Path) -> None:
     place.settle("enforce")
     lost = tmp_path / "lost"

@@ -53,13 +53,18 @@ def start(argv: list[str]) -> tuple[int, int, int]:
     return pid, ours_in, ours_out
 
 
+def search_path() -> str:
+    """The folders in which commands are looked for. An empty one, or none at all but a PATH, is the present folder."""
+    return text(posix.environ.get(b"PATH", DEFAULT_PATH))
+
+
 def find(command: str) -> str:
     """The file that `command` names, looked up in PATH as a shell does. Raises LaunchError."""
     if "/" in command:
         places = [command]
         where = ""
     else:
-        path = text(posix.environ.get(b"PATH", DEFAULT_PATH))
+        path = search_path()
         places = [(folder or ".") + "/" + command for folder in path.split(":")]
         where = f" (PATH={path})"
     there = None

@@ -11,7 +11,7 @@ from callgate.shim.frames import MAX_BODY, VERSION
 from callgate.shim.gate_link import GateLink
 from callgate.shim.jsonrpc import dumps
 from callgate.shim.poller import HUNG_UP, READ, WRITE, Poller
-from callgate.shim.process import LaunchError, text
+from callgate.shim.process import LaunchError, search_path
 from callgate.shim.relay import REFUSED, STARTED, Relay, Terms
 from callgate.shim.server import Server
 from callgate.shim.sink import Sink
@@ -45,7 +45,7 @@ class Session:
         self._argv = argv
         self._about: dict[str, object] = {
             "version": VERSION, "uid": uid, "resumed": False, "launcher": launcher, "entry": entry, "argv": argv,
-            "cwd": folder(), "path": text(posix.environ.get(b"PATH", b"")),
+            "cwd": folder(), "path": search_path() or ".",
             "pid": posix.getpid(), "server_pid": 0, "build": conf.build,
         }  # fmt: skip
         hello = dumps(self._about)
