@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote
 
 DEPTH_MAX = 32
@@ -50,6 +51,19 @@ NOTHING = Named()
 
 _WORDS = re.compile(r"[^\s'\"`;|&<>(){}\[\],=\\$]+(?:\\[^\s'\"`;|&<>(){}\[\],=\\$]*)*|\\\\[^\s'\"`;|&<>,=]+")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31}):[/\\]{2}([^\s'\"`<>|]*)")
+_END = re.compile(r"[/?#]")
+_BACKSLASH_END = re.compile(r"[/?#\\]")
+_AFTER_PATH = re.compile(r"[?#]")
+_AFTER_HOST = re.compile(r"[)\]},;]")
+"""What stands behind an address in a text."""
+_NUMERIC = re.compile(r"(?:[0-9a-fx]*\.)*(?:0x[0-9a-f]*|[0-9]+)")
+"""What programs may read as an IPv4 address: the last part begins with a digit."""
+_HINT = re.compile(r"[/\\@~]|(?<![^\s'\"=(,])\.[^\s.]")
+"""What a text has that holds a path or a host: most texts have not, and are done with."""
+_PLAIN = re.compile(r"[\w/.~-]+", re.ASCII)
+"""A path that is nothing else: it need not be taken apart."""
+_ROUNDABOUT = re.compile(r"\\|//|(?:^|/)\.\.?(?:/|$)")
+"""What a path has that is not in its shortest form."""
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 _PATH_FIELD = re.compile(r"path|file|dir|folder|cwd|root|source|destination|target|uri", re.IGNORECASE)
 _HOST_FIELD = re.compile(r"host|domain|server|^addr", re.IGNORECASE)
@@ -67,9 +81,19 @@ def named(arguments: Mapping[str, object] | None, home: str = "") -> Named:
         text = value[: min(TEXT_MAX, room)]
         room -= len(text)
         found.incomplete |= len(text) < len(value)
-        _search(name, text, found)
+        kind = _field(name) if len(name) < NAME_MAX else ""
+        if kind or _HINT.search(text):
+            _search(kind, text, found)
     _climb(found, home)
     return found
+
+
+@lru_cache(1024)
+def _field(name: str) -> str:
+    """What a field of that name is likely to hold: a path, a host, or nothing that we know."""
+    if _PATH_FIELD.search(name):
+        return "path"
+    return "host" if _HOST_FIELD.search(name) else ""
 
 
 def _texts(value: object, found: Named, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
@@ -89,7 +113,7 @@ def _texts(value: object, found: Named, name: str = "", depth: int = 0) -> Itera
         yield "", ""
 
 
-def _search(field_name: str, text: str, found: Named) -> None:
+def _search(kind: str, text: str, found: Named) -> None:
     whole = text.strip()
     if not whole:
         return
@@ -97,11 +121,12 @@ def _search(field_name: str, text: str, found: Named) -> None:
         for match in _ADDRESS.finditer(text):
             _add_address(match[1].lower(), match[2], found)
         text = _ADDRESS.sub(" ", text)
-    else:
-        if _PATH_FIELD.search(field_name) and "\n" not in whole:
-            _add_path(whole, found)
-        if _HOST_FIELD.search(field_name) and "/" not in whole and "\\" not in whole:
-            _add_host(_without_port(whole), found)
+    elif kind == "path" and "\n" not in whole:
+        _add_path(whole, found)
+        if _PLAIN.fullmatch(whole):
+            return
+    elif kind == "host" and "/" not in whole and "\\" not in whole:
+        _add_host(_without_port(whole), found)
     for word in _WORDS.findall(text):
         _word(word, found)
 
@@ -121,20 +146,25 @@ def _word(word: str, found: Named) -> None:
 
 
 def _add_address(scheme: str, rest: str, found: Named) -> None:
-    """Programs differ in whether a backslash ends the host: both readings count."""
-    for ends in (r"[/?#\\]", r"[/?#]"):
-        authority = re.split(ends, rest, maxsplit=1)[0]
-        if authority:
-            _add_host(_without_port(unquote(authority, errors="replace").rpartition("@")[2]), found)
+    authority = _END.split(rest, maxsplit=1)[0]
+    readings = {authority}
+    if "\\" in rest:  # programs differ in whether it ends the host: both readings count
+        readings.add(_BACKSLASH_END.split(rest, maxsplit=1)[0])
+    for reading in readings:
+        if reading:
+            _add_host(_without_port(_decoded(reading).rpartition("@")[2]), found)
         if scheme == "file":
-            path = rest[len(authority) :].split("?")[0].split("#")[0]
-            _add_path(unquote(path, errors="replace"), found)
+            _add_path(_decoded(_AFTER_PATH.split(rest[len(reading) :], maxsplit=1)[0]), found)
+
+
+def _decoded(text: str) -> str:
+    return unquote(text, errors="replace") if "%" in text else text
 
 
 def _without_port(place: str) -> str:
     if place.startswith("["):
         return place[1:].partition("]")[0]
-    place = re.split(r"[)\]},;]", place, maxsplit=1)[0]  # what stands behind an address in a text
+    place = _AFTER_HOST.split(place, maxsplit=1)[0]
     return place.partition(":")[0] if place.count(":") == 1 else place
 
 
@@ -142,7 +172,7 @@ def _add_host(text: str, found: Named) -> None:
     host = text.strip().strip("[]").rstrip(".").lower()
     if not host or len(host) > NAME_MAX:
         return
-    if number := _ip(host):
+    if (":" in host or _NUMERIC.fullmatch(host)) and (number := _ip(host)):
         found.hosts.add(number)
         return
     if not host.isascii():
@@ -190,6 +220,8 @@ def _add_path(text: str, found: Named) -> None:
 
 def _shortest(text: str) -> str:
     """`/a//b/./c/../d` -> `/a/b/d`, `C:\\a` -> `C:/a`. Links are not followed: nothing is asked of the disk."""
+    if _ROUNDABOUT.search(text) is None:
+        return text.rstrip("/") or text[:1]
     path = text.replace("\\", "/")
     start = "/" if path.startswith("/") else ""
     parts: list[str] = []
@@ -213,14 +245,18 @@ def _climb(found: Named, home: str) -> None:
         elif home and home != "/" and (path == home or path.startswith(home + "/")):
             found.paths.add("~" + path[len(home) :])
     for path in found.paths:
-        parts = [part for part in path.split("/") if part]
-        found.names.update(part.lower() for part in parts)
-        found.incomplete |= len(parts) > FOLDERS_MAX
-        start = "/" if path.startswith("/") else ""
-        if start:
+        found.names.update(path.lower().split("/"))
+        found.folders.add(path)
+        at = path.rfind("/")
+        for _ in range(FOLDERS_MAX):
+            if at <= 0:
+                break
+            found.folders.add(path[:at])
+            at = path.rfind("/", 0, at)
+        found.incomplete |= at > 0
+        if path.startswith("/"):
             found.folders.add("/")
-        for count in range(1, min(len(parts), FOLDERS_MAX) + 1):
-            found.folders.add(start + "/".join(parts[:count]))
+    found.names.discard("")
     for host in found.hosts:
         found.domains.add(host)
         if ":" not in host and not host.replace(".", "").isdigit():

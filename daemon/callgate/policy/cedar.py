@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from callgate.model.call import Effect, Verdict
 from callgate.policy.facts import Request, Uid
+from callgate.policy.needs import Need
 from callgate.policy.schema import NAMESPACE
 from callgate.policy.slices import Scope
+from callgate.policy.uses import Uses
 
 if TYPE_CHECKING:
     import cedarpy
@@ -44,6 +46,7 @@ class Policy:
     line: int
     text: str
     scope: Scope
+    need: Need | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,33 @@ class Judged:
 
 
 @dataclass(slots=True)
+class _Layer:
+    """Policies that are evaluated together: some always, others only if a set names one of their texts."""
+
+    always: tuple[Policy, ...]
+    sometimes: tuple[Policy, ...]
+    triggers: tuple[tuple[str, frozenset[str]], ...]
+    sets: dict[bool, cedarpy.PolicySet] = field(default_factory=dict)
+    """Parsed when first needed: without and with the ones of `sometimes`."""
+
+    def chosen(self, context: Mapping[str, Any]) -> bool:
+        """Are those of `sometimes` needed as well?"""
+        return any(not texts.isdisjoint(context[fact]) for fact, texts in self.triggers)
+
+    def policies(self, all_of_them: bool) -> tuple[Policy, ...]:
+        """In the order in which Cedar numbers them."""
+        return self.always + self.sometimes if all_of_them else self.always
+
+
+@dataclass(slots=True)
 class _Prepared:
     """What all requests with the same principals, resources and action share."""
 
     entities: cedarpy.Entities
-    deciding: cedarpy.PolicySet
+    deciding: _Layer
     """Every permit, and the forbids that deny."""
-    asking: cedarpy.PolicySet | None
-    """The forbids that ask or observe; None if none can apply."""
-    ids: tuple[tuple[str, ...], tuple[str, ...]]
-    """The ids of both, in Cedar's order."""
+    aside: _Layer
+    """The forbids that ask or observe."""
 
 
 @dataclass(slots=True)
@@ -75,14 +95,18 @@ class Policies:
     """A compiled, validated set. Gives the same answer to the same request. Safe to use from several threads."""
 
     policies: tuple[Policy, ...]
-    wanted: frozenset[str]
+    uses: Uses
     """The facts that the policies look at."""
     schema: cedarpy.Schema
+    """With no other facts than these."""
+    wanted: frozenset[str] = field(init=False)
+    """The names of these facts."""
     _by_id: dict[str, Policy] = field(init=False)
     _prepared: dict[tuple[object, ...], _Prepared] = field(default_factory=dict)
     _sets: dict[tuple[str, ...], cedarpy.PolicySet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.wanted = frozenset(self.uses.facts)
         self._by_id = {policy.id: policy for policy in self.policies}
 
     def judge(self, request: Request) -> Judged:
@@ -91,31 +115,49 @@ class Policies:
             return self._judge(request)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
+        except _UndecidedError as error:
+            return _failed(str(error))
         except BaseException as error:  # noqa: BLE001 - a panic of the engine is no Exception, and must deny as well
             return _failed(f"the engine failed ({type(error).__name__}: {error})"[:PROBLEM_MAX])
 
     def _judge(self, request: Request) -> Judged:
-        import cedarpy
-
         key = (request.action, request.principals, request.resources)
         ready = self._prepared.get(key) or self._prepare(key, request)
         asked = {
             "principal": _json_uid(request.principals[0]),
             "action": f'{NAMESPACE}::Action::"{request.action}"',
             "resource": _json_uid(request.resources[0]),
-            "context": json.dumps(request.context),
+            "context": json.dumps(
+                {name: self.uses.reduced(name, fact) for name, fact in request.context.items() if name in self.wanted}
+            ),
         }
-        found = cedarpy.is_authorized(asked, ready.deciding, ready.entities, self.schema)
-        marks = None
-        if ready.asking is not None:
-            marks = cedarpy.is_authorized(asked, ready.asking, ready.entities, self.schema)
-        for answer, ids in zip((found, marks), ready.ids, strict=True):
-            if answer is not None and (answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision):
-                return _failed(_described(answer, ids))
-        applying = self._named(marks) if marks is not None else []
-        observed = tuple(policy.id for policy in applying if policy.effect == OBSERVE)
-        asking = [policy for policy in applying if policy.effect != OBSERVE]
-        return self._weighed(found.allowed, self._named(found), asking, observed)
+        allowed, deciding = self._evaluate(ready, ready.deciding, asked, request)
+        _, aside = self._evaluate(ready, ready.aside, asked, request)
+        observed = tuple(policy.id for policy in aside if policy.effect == OBSERVE)
+        asking = [policy for policy in aside if policy.effect != OBSERVE]
+        return self._weighed(allowed, deciding, asking, observed)
+
+    def _evaluate(
+        self, ready: _Prepared, layer: _Layer, asked: dict[str, Any], request: Request
+    ) -> tuple[bool, list[Policy]]:
+        """Whether a layer allows the request, and the policies that say so, in the order of the text. Raises
+        _UndecidedError.
+        """
+        import cedarpy
+
+        needed = layer.chosen(request.context)
+        policies = layer.policies(needed)
+        if not policies:
+            return False, []
+        if needed not in layer.sets:
+            layer.sets[needed] = self._set(policies)
+        answer = cedarpy.is_authorized(asked, layer.sets[needed], ready.entities, self.schema)
+        if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
+            raise _UndecidedError(_described(answer, policies))
+        ids = set(answer.diagnostics.id_annotations_by_reason.values())
+        if len(ids) != len(answer.diagnostics.reasons):
+            raise _UndecidedError("a policy that decided cannot be named")
+        return answer.allowed, sorted((self._by_id[one] for one in ids), key=lambda policy: policy.line)
 
     def _weighed(
         self, allowed: bool, deciding: Sequence[Policy], asking: Sequence[Policy], observed: tuple[str, ...]
@@ -137,11 +179,10 @@ class Policies:
         import cedarpy
 
         able = [policy for policy in self.policies if policy.scope.reaches(request)]
+        deciding = [policy for policy in able if policy.permits or policy.effect == Effect.DENY.word]
         aside = [policy for policy in able if not policy.permits and policy.effect != Effect.DENY.word]
-        deciding = [policy for policy in able if policy not in aside]
         entities = cedarpy.Entities.from_json_str(json.dumps(_entities(request)), self.schema)
-        ids = tuple(one.id for one in deciding), tuple(one.id for one in aside)
-        ready = _Prepared(entities, self._set(deciding), self._set(aside) if aside else None, ids)
+        ready = _Prepared(entities, _layer(deciding, request), _layer(aside, request))
         if len(self._prepared) >= CACHE_MAX:
             self._prepared.clear()
         self._prepared[key] = ready
@@ -158,12 +199,24 @@ class Policies:
             found = self._sets[key] = cedarpy.PolicySet.from_str("\n".join(policy.text for policy in policies))
         return found
 
-    def _named(self, answer: cedarpy.AuthzResult) -> list[Policy]:
-        """The policies that determined an answer, in the order of the text."""
-        ids = set(answer.diagnostics.id_annotations_by_reason.values())
-        if len(ids) != len(answer.diagnostics.reasons):
-            raise ValueError("a policy that decided cannot be named")
-        return sorted((self._by_id[one] for one in ids), key=lambda policy: policy.line)
+
+class _UndecidedError(Exception):
+    """The engine gave no answer that could be used."""
+
+
+def _layer(policies: Sequence[Policy], request: Request) -> _Layer:
+    """Leave out what cannot apply to any request with these principals and this resource."""
+    always, sometimes = [], []
+    for policy in policies:
+        if policy.need is None or policy.need.can_hold(request.context):
+            always.append(policy)
+        elif policy.need.named:
+            sometimes.append(policy)
+    triggers: dict[str, set[str]] = {}
+    for policy in sometimes:
+        for fact, texts in policy.need.named if policy.need else ():
+            triggers.setdefault(fact, set()).update(texts)
+    return _Layer(tuple(always), tuple(sometimes), tuple((fact, frozenset(texts)) for fact, texts in triggers.items()))
 
 
 def _judged(effect: Effect, policies: Sequence[Policy], otherwise: str, observed: tuple[str, ...]) -> Judged:
@@ -174,12 +227,12 @@ def _judged(effect: Effect, policies: Sequence[Policy], otherwise: str, observed
     return Judged(Verdict(effect, f"policy:{first.id}", reason), ids, observed)
 
 
-def _described(answer: cedarpy.AuthzResult, ids: Sequence[str]) -> str:
+def _described(answer: cedarpy.AuthzResult, policies: Sequence[Policy]) -> str:
     """What went wrong, with the policies' own names in place of Cedar's numbers."""
 
     def own(match: re.Match[str]) -> str:
         number = int(match[1])
-        return f"`{ids[number]}`" if number < len(ids) else match[0]
+        return f"`{policies[number].id}`" if number < len(policies) else match[0]
 
     said = "; ".join(str(error) for error in answer.diagnostics.errors[:3])
     return _NUMBERED.sub(own, said)[:PROBLEM_MAX] or "it gave no decision"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from callgate.model.call import Effect
 from callgate.policy.cedar import OBSERVE, Policies, Policy
-from callgate.policy.schema import ACTIONS, FROM_ARGUMENTS, SCHEMA
-from callgate.policy.slices import context_facts, scope
+from callgate.policy.needs import need
+from callgate.policy.schema import ACTIONS, schema
+from callgate.policy.slices import scope
 from callgate.policy.statements import Mistake, Statement, split
+from callgate.policy.uses import Uses
 
 if TYPE_CHECKING:
     import cedarpy
@@ -35,20 +37,19 @@ def compile_policies(text: str) -> Policies | tuple[Mistake, ...]:
     if mistakes:
         return tuple(mistakes)
     policies: list[Policy] = []
-    wanted: frozenset[str] = frozenset()
+    uses = Uses()
     for statement in statements:
         parsed, wrong = _parsed(statement)
         if parsed is not None:
             policy, wrong = _policy(statement, parsed)
             policies.append(policy)
-            wanted |= context_facts(parsed, FROM_ARGUMENTS)
+            uses.add(parsed)
         mistakes += wrong
     mistakes += _repeated(policies)
     if not mistakes:
-        schema = cedarpy.Schema.from_str(SCHEMA)
-        mistakes = _invalid(statements, schema)
+        mistakes = _invalid(statements, cedarpy.Schema.from_str(schema()))
         if not mistakes:
-            return Policies(tuple(policies), wanted, schema)
+            return Policies(tuple(policies), uses, cedarpy.Schema.from_str(schema(frozenset(uses.facts))))
     return tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
@@ -113,7 +114,7 @@ def _policy(statement: Statement, parsed: dict[str, Any]) -> tuple[Policy, list[
             Mistake(statement.line_of("@reason"), f"@reason must be one line of at most {REASON_MAX} characters")
         )
     word = effect or (Effect.ALLOW.word if permits else Effect.DENY.word)
-    return Policy(name or "", permits, word, reason, statement.line, statement.text, scope(parsed)), wrong
+    return Policy(name or "", permits, word, reason, statement.line, statement.text, scope(parsed), need(parsed)), wrong
 
 
 def _unknown(statement: Statement, name: str) -> Mistake:
@@ -130,11 +131,11 @@ def _repeated(policies: Sequence[Policy]) -> list[Mistake]:
     return wrong
 
 
-def _invalid(statements: Sequence[Statement], schema: cedarpy.Schema) -> list[Mistake]:
+def _invalid(statements: Sequence[Statement], whole: cedarpy.Schema) -> list[Mistake]:
     """What does not fit the schema. Cedar numbers policies in the order of the text."""
     import cedarpy
 
-    result = cedarpy.validate_policies("\n".join(statement.text for statement in statements), schema)
+    result = cedarpy.validate_policies("\n".join(statement.text for statement in statements), whole)
     wrong = []
     for error in result.errors:
         number = error.policy_id.removeprefix("policy")

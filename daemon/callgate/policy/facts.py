@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from callgate.model.call import Call, Mode, Session
+from callgate.model.call import Call, Caller, Mode, Session
 from callgate.model.identity import ServerIdentity
 from callgate.policy import arguments
 from callgate.policy.schema import CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
 
 TEXT_MAX = 1024
 """Characters of one fact; a longer one is cut, marked, and the request counts as incomplete."""
+SESSIONS_KEPT = 512
+"""Sessions whose facts are kept ready."""
 WORDS_MAX = 1024
 """Words of a command line."""
 
@@ -39,6 +42,7 @@ class Request:
     resources: tuple[Uid, ...]
     """The tool (for a call), the server, and the server whatever its version."""
     context: Mapping[str, Any]
+    """The facts; those from arguments only as far as they were wanted."""
 
 
 def of_call(call: Call, approval: str, mode: Mode, moment: Moment, wanted: frozenset[str]) -> Request:
@@ -53,11 +57,11 @@ def of_call(call: Call, approval: str, mode: Mode, moment: Moment, wanted: froze
     context["tool"] = _fact(tool, context)
     context["bytes"] = min(call.size, 2**53)
     context["incomplete"] |= call.truncated or found.incomplete
-    for name in FROM_ARGUMENTS:
-        context[name] = sorted(_clean(text) for text in getattr(found, name))
+    for name in FROM_ARGUMENTS & wanted:
+        context[name] = [text if text.isascii() else _clean(text) for text in getattr(found, name)]
     server = session.server.server
     resource = (f"{NAMESPACE}::Tool", _fact(tool_id(server, tool), context))
-    return Request(CALL, _principals(session), (resource, *_servers(server)), context)
+    return Request(CALL, _principals(session.caller), (resource, *_servers(server)), context)
 
 
 def of_launch(session: Session, argv: Sequence[str], approval: str, mode: Mode, moment: Moment) -> Request:
@@ -65,7 +69,7 @@ def of_launch(session: Session, argv: Sequence[str], approval: str, mode: Mode, 
     context = _always(session, approval, mode, moment)
     context["argv"] = sorted({_fact(word, context) for word in argv[:WORDS_MAX]})
     context["incomplete"] |= len(argv) > WORDS_MAX
-    return Request(LAUNCH, _principals(session), _servers(session.server.server), context)
+    return Request(LAUNCH, _principals(session.caller), _servers(session.server.server), context)
 
 
 def tool_id(server: ServerIdentity, tool: str) -> str:
@@ -75,13 +79,14 @@ def tool_id(server: ServerIdentity, tool: str) -> str:
     return f"{server.kind}:{server.name}".replace("%", "%25").replace("#", "%23") + "#" + tool
 
 
+@lru_cache(SESSIONS_KEPT)
 def _servers(server: ServerIdentity) -> tuple[Uid, ...]:
     names = [str(server)] if server.version is None else [str(server), f"{server.kind}:{server.name}"]
     return tuple((f"{NAMESPACE}::McpServer", _clean(name)) for name in names)
 
 
-def _principals(session: Session) -> tuple[Uid, ...]:
-    caller = session.caller
+@lru_cache(SESSIONS_KEPT)
+def _principals(caller: Caller) -> tuple[Uid, ...]:
     return (
         (f"{NAMESPACE}::Agent", _clean(caller.agent or "unknown")),
         (f"{NAMESPACE}::User", _clean(caller.user or str(caller.uid))),
@@ -90,6 +95,15 @@ def _principals(session: Session) -> tuple[Uid, ...]:
 
 
 def _always(session: Session, approval: str, mode: Mode, moment: Moment) -> dict[str, Any]:
+    context = dict(_steady(session, approval, mode))
+    context["hour"] = moment.hour
+    context["weekday"] = moment.weekday
+    return context
+
+
+@lru_cache(SESSIONS_KEPT)
+def _steady(session: Session, approval: str, mode: Mode) -> Mapping[str, Any]:
+    """The facts that are the same for all questions of a session."""
     caller, server = session.caller, session.server.server
     context: dict[str, Any] = {"incomplete": False}
     context["agent"] = _clean(caller.agent or "unknown")
@@ -103,8 +117,6 @@ def _always(session: Session, approval: str, mode: Mode, moment: Moment) -> dict
         context["serverVersion"] = _fact(server.version, context)
     context["approval"] = _fact(approval, context)
     context["entry"] = _fact(session.entry, context)
-    context["hour"] = moment.hour
-    context["weekday"] = moment.weekday
     return context
 
 

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 NAMESPACE = "Callgate"
 CALL = "mcp:tools/call"
 LAUNCH = "server:launch"
 ACTIONS = (CALL, LAUNCH)
 
-_ALWAYS = """
-      agent: String,
-      agentProven: Bool,
-      user: String,
-      mode: String,
-      server: String,
-      serverKind: String,
-      serverName: String,
-      serverVersion?: String,
-      approval: String,
-      entry: String,
-      hour: Long,
-      weekday: Long,
-      incomplete: Bool,"""
+_ALWAYS = {
+    "agent": "String",
+    "agentProven": "Bool",
+    "user": "String",
+    "mode": "String",
+    "server": "String",
+    "serverKind": "String",
+    "serverName": "String",
+    "serverVersion?": "String",
+    "approval": "String",
+    "entry": "String",
+    "hour": "Long",
+    "weekday": "Long",
+    "incomplete": "Bool",
+}
+_OF_ARGUMENTS = dict.fromkeys(("paths", "folders", "names", "hosts", "domains"), "Set<String>")
 
-SCHEMA = f"""
+FACTS: Mapping[str, Mapping[str, str]] = {
+    LAUNCH: _ALWAYS | {"argv": "Set<String>"},
+    CALL: _ALWAYS | {"tool": "String", "bytes": "Long"} | _OF_ARGUMENTS,
+}
+"""Per action: each fact of the context with its Cedar type. All are filled for every request, but the version only
+where there is one (`?`)."""
+
+FROM_ARGUMENTS = frozenset(_OF_ARGUMENTS)
+"""Facts that are looked for in a call's arguments: only where a policy asks for one of them."""
+
+ALL_FACTS = frozenset(name.removesuffix("?") for facts in FACTS.values() for name in facts)
+
+
+def schema(wanted: frozenset[str] = ALL_FACTS) -> str:
+    """Our schema in Cedar's schema language; of the context only the facts that are `wanted`.
+
+    Policies are validated against all of it. For deciding, what no policy looks at is left out of requests and
+    schema alike: reading and checking a fact costs Cedar more than evaluating a policy.
+    """
+    return f"""
 namespace {NAMESPACE} {{
   entity Group;
   entity User in [Group];
@@ -33,27 +56,18 @@ namespace {NAMESPACE} {{
   action "{LAUNCH}" appliesTo {{
     principal: [Agent],
     resource: [McpServer],
-    context: {{{_ALWAYS}
-      argv: Set<String>,
-    }},
+    context: {{{_fields(LAUNCH, wanted)}}},
   }};
 
   action "{CALL}" appliesTo {{
     principal: [Agent],
     resource: [Tool],
-    context: {{{_ALWAYS}
-      tool: String,
-      bytes: Long,
-      paths: Set<String>,
-      folders: Set<String>,
-      names: Set<String>,
-      hosts: Set<String>,
-      domains: Set<String>,
-    }},
+    context: {{{_fields(CALL, wanted)}}},
   }};
 }}
 """
-"""In Cedar's schema language. Every field is filled for every request (`serverVersion` where there is one)."""
 
-FROM_ARGUMENTS = frozenset({"paths", "folders", "names", "hosts", "domains"})
-"""Facts that are looked for in a call's arguments: only where a policy asks for one of them."""
+
+def _fields(action: str, wanted: frozenset[str]) -> str:
+    kept = {name: kind for name, kind in FACTS[action].items() if name.removesuffix("?") in wanted}
+    return " ".join(f"{name}: {kind}," for name, kind in kept.items())

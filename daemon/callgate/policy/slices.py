@@ -45,28 +45,6 @@ def scope(policy: Parsed) -> Scope:
     return Scope(actions or None, _entity(policy.get("principal", {})), _entity(policy.get("resource", {})))
 
 
-def context_facts(policy: Parsed, known: frozenset[str]) -> frozenset[str]:
-    """The fields of the context that a policy looks at; all `known` ones if it uses the context as a whole."""
-    found: set[str] = set()
-    _walk([clause.get("body") for clause in policy.get("conditions", ())], found, known)
-    return frozenset(found)
-
-
-def _walk(part: object, found: set[str], known: frozenset[str]) -> None:
-    if isinstance(part, list):
-        for item in part:
-            _walk(item, found, known)
-    elif isinstance(part, dict):
-        if part.get("Var") == "context":
-            found.update(known)
-        for operator, operands in part.items():
-            if operator in (".", "has") and isinstance(operands, dict) and operands.get("left") == {"Var": "context"}:
-                attribute = operands.get("attr")
-                found.update([attribute] if isinstance(attribute, str) else known)
-            else:
-                _walk(operands, found, known)
-
-
 def _entity(part: Parsed) -> Uid | None:
     holder = part.get("in", part) if part.get("op") == "is" else part
     return _uid(holder["entity"]) if isinstance(holder, dict) and "entity" in holder else None
