@@ -26,13 +26,14 @@ OVERRIDE = _phrases("""
 """)
 """Phrases that set other instructions aside, or press."""
 SECRECY = _phrases("""
-    do not tell|don't tell|dont tell|never tell|do not mention|don't mention|never mention|do not inform|don't inform
-    do not reveal|never reveal|do not disclose|do not show the user|don't show the user|do not ask the user
-    don't ask the user|without asking|without telling|without informing|without mentioning|without confirmation
-    without the user|without user|without notifying|do not notify|not to mention to|not visible to the user|hide this
-    keep this secret|keep it secret|keep this hidden|keep it hidden|in secret|secretly|covertly|silently send
-    silently copy|silently include|silently append|silently read|silently call|silently forward|silently run
-    user must not|user should not know|user should not see|user does not need to|user doesn't need|no need to confirm
+    do not tell|don't tell|dont tell|never tell|do not mention|don't mention|never mention|do not inform
+    don't inform|do not reveal|never reveal|do not disclose|do not show the user|don't show the user
+    do not ask the user|don't ask the user|without asking the user|without asking for|without asking them
+    without telling|without informing|without mentioning|without confirmation|without the user|without user
+    without notifying|do not notify|not to mention to|not visible to the user|hide this|keep this secret
+    keep it secret|keep this hidden|keep it hidden|in secret|secretly|covertly|silently send|silently copy
+    silently include|silently append|silently read|silently call|silently forward|silently run|user must not
+    user should not know|user should not see|user does not need to|user doesn't need|no need to confirm
     no need to ask|not bother the user|do not explain|don't explain|hidden from the user|hide from the user
 """)
 """Phrases that keep something from the user."""
@@ -105,6 +106,8 @@ HEX = re.compile(r"[0-9a-fA-F]+=*")
 EXAMPLES = ("example.com", "example.org", "example.net", "localhost", "127.0.0.1", "json-schema.org", "0.0.0.0")  # noqa: S104
 """Hosts that lead nowhere, or only to the meaning of a schema."""
 WORD = re.compile(r"[^\W\d_]{2,}")
+PICTURE = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/]*={0,2}")
+"""A text that is an image and nothing else leads nowhere, and no model reads it as text."""
 BARE_TOKENS = {b"www", b"javascript", b"data"}
 BETWEEN = " ;; "
 """Stands between two strings of a definition, so that no phrase is found across them."""
@@ -117,7 +120,7 @@ Mark = tuple[str, str]
 
 def marks(texts: Sequence[str]) -> dict[Mark, str]:
     """What steers a model in `texts` (all strings of one definition), each with the passage that it stands in."""
-    whole = BETWEEN.join(texts)
+    whole = BETWEEN.join(text for text in texts if not PICTURE.fullmatch(text))
     plain = _plain(whole)
     found = {}
     orders = matters = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from callgate.shim import mcp
 from callgate.shim.frames import ALLOW, LIST, MAX_INSPECTED, OVERSIZE_LIST
-from callgate.shim.jsonrpc import WHITE, Batch, Message, Part, Refused, dumps, keep, parse, salvage
+from callgate.shim.jsonrpc import WHITE, Batch, Message, Refused, dumps, keep, parse, salvage
 from callgate.shim.lines import Lines, Oversize
+from callgate.shim.mcp import Shown
 from callgate.shim.questions import Questions
 
 CALLS_MAX = 10_000
@@ -33,18 +34,18 @@ class Out:
 
 
 class Listing:
-    """One answer that lists tools, inside a line that waits."""
+    """One thing that an answer shows to the model, inside a line that waits."""
 
-    __slots__ = ("line", "message", "tools")
+    __slots__ = ("line", "message", "shown")
 
-    def __init__(self, line: HeldLine, message: Message, tools: list[Part]) -> None:
+    def __init__(self, line: HeldLine, message: Message, shown: Shown) -> None:
         self.line = line
         self.message = message
-        self.tools = tools
+        self.shown = shown
 
 
 class HeldLine:
-    """A line of the server that waits for what the gate says about the tools that it lists."""
+    """A line of the server that waits for what the gate says about what it shows."""
 
     __slots__ = ("edits", "raw", "text", "waiting")
 
@@ -59,7 +60,11 @@ class HeldLine:
         if not self.edits:
             return self.raw
         text = self.text
-        for start, end, new in sorted(self.edits, reverse=True):
+        outer: list[tuple[int, int, str]] = []
+        for edit in sorted(self.edits, key=lambda edit: (edit[0], -edit[1])):
+            if not outer or edit[0] >= outer[-1][1]:  # an edit inside another one, of a whole message, is void
+                outer.append(edit)
+        for start, end, new in reversed(outer):
             text = text[:start] + new + text[end:]
         body = self.raw.strip(WHITE)
         at = self.raw.index(body)
@@ -69,14 +74,29 @@ class HeldLine:
 class Answers:
     """The server's side of the relay."""
 
-    __slots__ = ("_batches", "_calls", "_lines", "_lists", "_noise", "_out", "_questions", "_told", "held")
+    __slots__ = (
+        "_batches",
+        "_calls",
+        "_enforce",
+        "_lines",
+        "_lists",
+        "_noise",
+        "_openings",
+        "_out",
+        "_questions",
+        "_told",
+        "held",
+    )
 
-    def __init__(self, out: Out, questions: Questions, message_max: int) -> None:
+    def __init__(self, out: Out, questions: Questions, message_max: int, *, enforce: bool) -> None:
         self._out = out
         self._questions = questions
+        self._enforce = enforce
         self._lines = Lines(message_max)
         self._calls: dict[bytes, tuple[int, float]] = {}
         self._lists: dict[object, str] = {}
+        self._openings: set[object] = set()
+        """Of these, the keys of openings."""
         self._batches: list[tuple[set[object], list[str]]] = []
         self._noise = 0
         self._told = False
@@ -89,10 +109,12 @@ class Answers:
             del self._calls[next(iter(self._calls))]
         self._calls[id_text.encode()] = (serial, now)
 
-    def expect_list(self, request: Message) -> None:
-        """A tools/list was forwarded: from now until its answer every line of the server is parsed."""
+    def expect_list(self, request: Message, *, opens: bool = False) -> None:
+        """A list, or an opening, was forwarded: from now until its answer every line of the server is parsed."""
         if request.id is not None:
             self._lists[request.key] = request.id
+            if opens:
+                self._openings.add(request.key)
 
     def expect_batch(self, keys: set[object], denials: list[str]) -> None:
         """A batch went on without some members: their refusals belong into the server's answer to it."""
@@ -120,16 +142,19 @@ class Answers:
             self._out.client.append(rest)
 
     def list_decided(self, listing: Listing, effect: int, detail: dict[str, object]) -> None:
-        """The gate has named the tools to hide, or refused to decide."""
-        line, message, tools = listing.line, listing.message, listing.tools
+        """The gate has named what to hide, or refused to decide."""
+        line, message, shown = listing.line, listing.message, listing.shown
         hide = detail.get("hide")
-        if effect != ALLOW:
-            text = f"Callgate cannot show these tools: {detail.get('reason')}"
+        spans = [(start, end) for _, start, end in shown.items]
+        if not shown.key:
+            if effect != ALLOW or hide:
+                line.edits += [(start, end, '""') for start, end in spans]
+        elif effect != ALLOW:
+            text = f"Callgate cannot show this list: {detail.get('reason')}"
             line.edits.append((message.start, message.end, mcp.error(message.id or "null", mcp.UNREADABLE, text)))
         elif hide and type(hide) is list:
-            kept = [index for index, (tool, _, _) in enumerate(tools) if mcp.name_in(tool) not in hide]
-            if len(kept) < len(tools):
-                spans = [(start, end) for _, start, end in tools]
+            kept = [index for index, name in enumerate(shown.names) if name not in hide]
+            if len(kept) < len(spans):
                 line.edits.append((spans[0][0], spans[-1][1], keep(message.text, spans, kept)))
         line.waiting -= 1
         if not line.waiting:
@@ -163,7 +188,7 @@ class Answers:
             self._questions.note(dumps(said))
 
     def _inspect(self, line: bytes, now: float) -> None:
-        """Read a line in full, because it may be the list of tools or the answer to a batch that are awaited."""
+        """Read a line in full, because it may be the list or the answer to a batch that are awaited."""
         body = line.strip(WHITE)
         if not body:
             self._out.client.append(line)
@@ -171,34 +196,41 @@ class Answers:
         try:
             found = parse(body)
             messages = found.messages if isinstance(found, Batch) else [found]
-            listings = [(message, tools) for message in messages if (tools := mcp.tools_in(message))]
+            listings = [
+                (message, shown)
+                for message in messages
+                for shown in mcp.shown_in(message, opens=message.method is None and message.key in self._openings)
+                if shown.items or not shown.key
+            ]
         except Refused as refused:
             self._unreadable(line, body, refused, now)
             return
         answered = {message.key for message in messages if message.method is None and message.id is not None}
         for key in answered:
             self._lists.pop(key, None)
+            self._openings.discard(key)
         held = HeldLine(line, found.text)
         denials = self._denials_for(answered, messages)
         if denials and isinstance(found, Batch):
             held.edits.append((messages[-1].end, messages[-1].end, "".join("," + denial for denial in denials)))
         elif denials:
             self._out.to_client("[" + ",".join(denials) + "]")
-        if not listings:
+        waiting = [one for one in listings if one[1].key or self._enforce]
+        for message, shown in listings:
+            if (message, shown) not in waiting:  # nothing would be taken out of it: nobody has to wait
+                flags, told = _told(message, shown)
+                self._questions.note(bytes((flags,)) + told, LIST)
+        if not waiting:
             self._out.client.append(held.edited())
             self._look(line, len(line), now)
             return
-        held.waiting = len(listings)
+        held.waiting = len(waiting)
         self.held += 1
-        for message, tools in listings:
-            self._ask(Listing(held, message, tools), now)
+        for message, shown in waiting:
+            self._ask(Listing(held, message, shown), now)
 
     def _ask(self, listing: Listing, now: float) -> None:
-        body = listing.message.raw()
-        flags = 0
-        if len(body) > MAX_INSPECTED:
-            flags = OVERSIZE_LIST
-            body = dumps({"names": [mcp.name_in(tool) for tool, _, _ in listing.tools]})
+        flags, body = _told(listing.message, listing.shown)
         if len(body) > MAX_INSPECTED:
             self.list_decided(listing, -1, {"reason": f"their names alone are more than {MAX_INSPECTED} bytes"})
             return
@@ -248,3 +280,12 @@ class Answers:
     def _forget(self, ids: list[str]) -> None:
         """These lists are not awaited any more: their answer came, in some form."""
         self._lists = {key: id_text for key, id_text in self._lists.items() if id_text not in ids}
+        self._openings &= self._lists.keys()
+
+
+def _told(message: Message, shown: Shown) -> tuple[int, bytes]:
+    """What the gate is told of an answer: all of it, or of one that is too large the names."""
+    body = message.raw()
+    if len(body) <= MAX_INSPECTED:
+        return shown.flag, body
+    return shown.flag | OVERSIZE_LIST, dumps({"names": shown.names})

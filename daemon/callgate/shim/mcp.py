@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callgate.shim.frames import ASK_USER
+from callgate.shim.frames import ASK_USER, GREETING, PROMPTS, TEMPLATES
 from callgate.shim.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -20,7 +20,9 @@ CALL = "tools/call"
 LIST = "tools/list"
 CANCELLED = "notifications/cancelled"
 OPENINGS = ("initialize", "server/discover")
-"""The first message of a client, before and since 2026-07-28."""
+"""The first message of a client, before and since 2026-07-28. The answer may hold instructions for the model."""
+LISTS = (LIST, "prompts/list", "resources/templates/list")
+"""Requests whose answers show the model what it may use."""
 SERVER_REQUESTS = (b"sampling/createMessage", b"elicitation/create", b"roots/list")
 """What servers ask of clients; noted, because a server can reach the model or the user through them."""
 
@@ -35,7 +37,10 @@ MODERN = "2026-07-28"
 """The first stateless protocol version; versions are dates and compare as text."""
 PREFIX = "io.modelcontextprotocol/"
 PARAMS = frozenset(("name", "arguments", "_meta", "task", "inputResponses", "requestState"))
-RESULT = frozenset(("tools", "nextCursor", "_meta"))
+SHOWN = (("tools", 0, "name"), ("prompts", PROMPTS, "name"), ("resourceTemplates", TEMPLATES, "uriTemplate"))
+"""What an answer may list: the member, the flag of its LIST, and what each is called by."""
+INSTRUCTIONS = "instructions"
+RESULT = frozenset((*(member for member, _, _ in SHOWN), INSTRUCTIONS, "nextCursor", "_meta"))
 MAX_NAME = 4096
 """Characters of a tool's name: it is kept and echoed."""
 MAX_TOOLS = 20_000
@@ -113,23 +118,40 @@ def opening(message: Message) -> dict[str, object]:
     return {key: value[:SAID_MAX] for key, value in said.items() if type(value) is str}
 
 
-def tools_in(message: Message) -> list[Part] | None:
-    """The tools that an answer lists, with their places; None if it lists none. Raises Refused where parsers differ."""
+class Shown:
+    """What an answer shows to the model, with the places of its parts."""
+
+    __slots__ = ("flag", "items", "key")
+
+    def __init__(self, flag: int, key: str, items: list[Part]) -> None:
+        self.flag = flag
+        """That of the LIST which asks about it."""
+        self.key = key
+        """The member that each is called by; "" for the instructions, which are one text."""
+        self.items = items
+
+    @property
+    def names(self) -> list[object]:
+        """The name of each, whatever it is."""
+        return [item.get(self.key) if type(item) is dict else None for item, _, _ in self.items] if self.key else [""]
+
+
+def shown_in(message: Message, *, opens: bool) -> list[Shown]:
+    """What an answer shows; `opens`: it answers one of OPENINGS. Raises Refused where parsers differ."""
     value, start, _ = message.parts.get("result", (None, 0, 0))
     if type(value) is not dict:
-        return None
+        return []
     parts = unique(walk(message.text, start, STRICT)[0], RESULT)
-    if "tools" not in parts or type(parts["tools"][0]) is not list:
-        return None
-    tools = elements(message.text, parts["tools"][1])[0]
-    if len(tools) > MAX_TOOLS:
-        raise Refused(INVALID_REQUEST, f"a list of more than {MAX_TOOLS:,} tools")
-    return tools
-
-
-def name_in(tool: object) -> object:
-    """The name of one listed tool, whatever it is."""
-    return tool.get("name") if type(tool) is dict else None
+    found = []
+    for member, flag, key in SHOWN:
+        if member in parts and type(parts[member][0]) is list:
+            items = elements(message.text, parts[member][1])[0]
+            if len(items) > MAX_TOOLS:
+                raise Refused(INVALID_REQUEST, f"a list of more than {MAX_TOOLS:,} {member}")
+            found.append(Shown(flag, key, items))
+    if opens:
+        found.append(Shown(GREETING, "", [parts[INSTRUCTIONS]] if INSTRUCTIONS in parts else []))
+    return found
 
 
 def peek_id(line: bytes) -> bytes | None:

@@ -111,11 +111,13 @@ class Questions:
             self.frames.append(question.frame())
         return question
 
-    def note(self, body: bytes) -> None:
-        """Keep something to tell the gate with the next question, or when nothing else happens."""
+    def note(self, body: bytes, kind: int = NOTE) -> None:
+        """Keep something to tell the gate with the next question, or when nothing else happens. Of another kind: a
+        question whose answer nobody waits for.
+        """
         if len(self._notes) >= NOTES_MAX:
             del self._notes[: NOTES_MAX // 2]
-        self._notes.append(pack(NOTE, 0, body))
+        self._notes.append(pack(kind, 0, body))
 
     def flush_notes(self) -> None:
         """Send what was noted, if there is a gate."""

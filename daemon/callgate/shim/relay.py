@@ -63,7 +63,7 @@ class Relay:
         self.out = Out()
         # A spooled row is as good as a question where everything passes: then nobody waits for a daemon that is away.
         self.questions = Questions(terms.deadline, terms.deadline if terms.enforce else 0.0, now)
-        self._answers = Answers(self.out, self.questions, terms.message_max)
+        self._answers = Answers(self.out, self.questions, terms.message_max, enforce=terms.enforce)
         self._requests = Requests(self.out, self.questions, self._answers, terms.message_max, terms.uid)
         self.launch = WAITING if terms.enforce else STARTED
         """In observe mode the server starts without waiting; the gate may still say no."""

@@ -134,9 +134,10 @@ class Requests:
 
     def _expect(self, message: Message) -> None:
         """Get ready for what a request that passes brings back, and tell the gate what is worth knowing."""
-        if message.method == mcp.LIST:
+        if message.method in mcp.LISTS:
             self._answers.expect_list(message)
         elif message.method in mcp.OPENINGS:
+            self._answers.expect_list(message, opens=True)
             said = mcp.opening(message)
             self._questions.note(dumps({"what": "said", "direction": "client", "method": message.method, **said}))
 

@@ -7,13 +7,13 @@ called beside the file, as FILE.calls.
 import json
 import os
 import sys
+from pathlib import Path
 
 LISTS = {"tools/list": "tools", "prompts/list": "prompts", "resources/templates/list": "resourceTemplates"}
 
 
 def shown() -> dict:
-    with open(sys.argv[1]) as file:
-        return json.load(file)
+    return json.loads(Path(sys.argv[1]).read_text())
 
 
 def answer(message: dict) -> dict | None:
@@ -32,7 +32,7 @@ def answer(message: dict) -> dict | None:
         return {key: shown().get(key, [])}
     if method == "tools/call":
         name = message["params"]["name"]
-        with open(sys.argv[1] + ".calls", "a") as calls:
+        with Path(sys.argv[1] + ".calls").open("a") as calls:
             calls.write(f"{name}\n")
         return {"content": [{"type": "text", "text": f"{name} ran"}], "isError": False}
     return {} if "id" in message else None

@@ -1,0 +1,136 @@
+"""What else a server shows to the model: prompts, resource templates, and its own instructions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from callgate.shim import frames
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
+from scene import Scene, call
+
+OPENED = b'{"jsonrpc":"2.0","id":0,"result":{"capabilities":{}, "instructions" : "Be \\u0062rief.","serverInfo":{}}}\n'
+
+
+def ask(scene: Scene, method: str, id: object = 0) -> None:
+    scene.client({"jsonrpc": "2.0", "id": id, "method": method, "params": {}})
+
+
+@pytest.mark.parametrize("opening", ["initialize", "server/discover"])
+def test_instructions_are_asked_about_and_go_on_as_they_came(opening: str) -> None:
+    scene = Scene()
+    ask(scene, opening)
+    scene.server(OPENED)
+    assert scene.to_client() == b""
+    (asked,) = scene.rule(frames.ALLOW, hide=[])
+    assert asked.kind == frames.LIST and asked.flags == frames.GREETING and asked.body == OPENED.strip()
+    assert scene.to_client() == OPENED
+
+
+def test_hidden_instructions_are_emptied_and_nothing_else_is_touched() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    scene.server(OPENED)
+    scene.rule(frames.ALLOW, hide=[""])
+    assert scene.to_client() == OPENED.replace(b'"Be \\u0062rief."', b'""')
+
+
+def test_an_opening_without_instructions_is_told_too_and_stays_as_it_is() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    raw = b'{"jsonrpc":"2.0","id":0,"result":{"capabilities":{}}}\n'
+    scene.server(raw)
+    assert len(scene.rule(frames.ALLOW, hide=[""])) == 1
+    assert scene.to_client() == raw
+
+
+def test_in_doubt_an_opening_goes_on_without_its_instructions() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    scene.server(OPENED)
+    scene.rule(frames.DENY, reason="no")
+    assert scene.told()[0]["result"] == {"capabilities": {}, "instructions": "", "serverInfo": {}}
+
+
+def test_in_observe_mode_an_opening_waits_for_nobody() -> None:
+    scene = Scene(enforce=False, gate=False)
+    ask(scene, "initialize")
+    scene.server(OPENED)
+    assert scene.to_client() == OPENED
+    scene.connect()
+    assert [(one.flags, one.body) for one in scene.asked(frames.LIST)] == [(frames.GREETING, OPENED.strip())]
+    scene.answer(0, frames.ALLOW, hide=[""])
+    assert scene.to_client() == b""
+
+
+def test_instructions_in_other_answers_are_none() -> None:
+    scene = Scene()
+    ask(scene, "tools/list", 7)
+    scene.server(OPENED)
+    assert scene.to_client() == OPENED and scene.asked(frames.LIST) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "member", "key", "flag"),
+    [
+        ("prompts/list", "prompts", "name", frames.PROMPTS),
+        ("resources/templates/list", "resourceTemplates", "uriTemplate", frames.TEMPLATES),
+    ],
+)
+def test_prompts_and_templates_are_hidden_by_what_they_are_called_by(
+    method: str, member: str, key: str, flag: int
+) -> None:
+    scene = Scene()
+    ask(scene, method)
+    scene.server({"jsonrpc": "2.0", "id": 0, "result": {member: [{key: "a"}, {key: "b"}, {"x": 1}]}})
+    (asked,) = scene.rule(frames.ALLOW, hide=["a", None])
+    assert asked.flags == flag
+    assert scene.told()[0]["result"] == {member: [{key: "b"}]}
+
+
+def test_an_opening_too_large_to_be_looked_at_is_told_by_name() -> None:
+    scene = Scene(limit=4 * frames.MAX_INSPECTED)
+    ask(scene, "initialize")
+    scene.server({"jsonrpc": "2.0", "id": 0, "result": {"instructions": "x" * frames.MAX_INSPECTED}})
+    (asked,) = scene.rule(frames.ALLOW, hide=[""])
+    assert asked.flags == frames.GREETING | frames.OVERSIZE_LIST and asked.json == {"names": [""]}
+    assert scene.told()[0]["result"] == {"instructions": ""}
+
+
+def test_an_answer_that_shows_several_things_is_edited_in_all_of_them() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    result: dict[str, Any] = {"instructions": "x", "tools": [{"name": "a"}, {"name": "b"}], "prompts": [{"name": "p"}]}
+    scene.server({"jsonrpc": "2.0", "id": 0, "result": result})
+    for one in scene.asked(frames.LIST):
+        scene.answer(one.serial, frames.ALLOW, hide=["", "a", "p"])
+    assert scene.told()[0]["result"] == {"instructions": "", "tools": [{"name": "b"}], "prompts": []}
+
+
+def test_an_answer_that_is_refused_in_part_is_one_error() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    result = {"instructions": "x", "tools": [{"name": "a"}], "prompts": [{"name": "p"}]}
+    scene.server({"jsonrpc": "2.0", "id": 0, "result": result})
+    scene.rule(frames.DENY, reason="no")
+    (said,) = scene.told()
+    assert said["id"] == 0 and "cannot show" in said["error"]["message"]
+
+
+def test_an_opening_that_could_be_read_in_two_ways_becomes_an_error() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    scene.server(b'{"jsonrpc":"2.0","id":0,"result":{"instructions":"a","Instructions":"b"}}\n')
+    assert "error" in scene.told()[0] and scene.asked(frames.LIST) == []
+
+
+def test_calls_go_on_while_an_opening_waits() -> None:
+    scene = Scene()
+    ask(scene, "initialize")
+    scene.client(call(1))
+    scene.server(json.dumps({"jsonrpc": "2.0", "id": 9, "result": {}}).encode() + b"\n")
+    assert scene.told() == [{"jsonrpc": "2.0", "id": 9, "result": {}}]
