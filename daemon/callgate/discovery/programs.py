@@ -44,8 +44,16 @@ class Place:
     """Folders of our launchers: nothing in them counts as a program."""
 
     def absolute(self, path: str) -> str:
-        """The path as the starting process would take it."""
-        return os.path.normpath(os.path.join(self.cwd or "/", path))  # noqa: PTH118 - hostile text, no pathlib quirks
+        """The path as the starting process would take it.
+
+        Raises ValueError where the kernel and programs that shorten paths themselves (node) would take two different
+        files: behind a link, `link/..` is not the folder that the link lies in.
+        """
+        whole = os.path.join(self.cwd or "/", path)  # noqa: PTH118 - hostile text, no pathlib quirks
+        short = os.path.normpath(whole)
+        if ".." in whole.split("/") and os.path.realpath(whole) != os.path.realpath(short):
+            raise ValueError(f"{path!r} leads to two places")
+        return short
 
 
 @dataclass(frozen=True, slots=True)
