@@ -11,7 +11,7 @@ from itertools import pairwise
 from callgate.agents import ALL
 from callgate.agents.adapter import Agent
 from callgate.agents.process import recognise
-from callgate.discovery.launch.read import behind_ours, read_launch
+from callgate.discovery.launch.read import behind_shim, read_launch
 from callgate.discovery.launch.target import Executable, Launched, Module, Package, Script, Url
 from callgate.discovery.launch.words import program
 from callgate.discovery.programs import own_folders
@@ -124,7 +124,7 @@ class _Table:
 
     def _inner(self, each: Process) -> tuple[str, ...] | None:
         """The command line behind a shim of ours, if the process is one."""
-        return behind_ours(each.argv, self._own)
+        return behind_shim(each.argv, self._own)
 
     def _above(self, pid: int) -> list[Process]:
         """The ancestors of a process in this table, nearest first."""

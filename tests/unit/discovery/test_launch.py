@@ -132,7 +132,6 @@ def read(line: str | list[str]) -> Launched:
         ("sudo -n -u svc npx good", "npm:good"),
         # ours
         ([f"{OURS}/cursor/x-1", "--", "npx", "good"], "npm:good"),
-        (["/usr/bin/python3", "-I", "-S", "-E", f"{SHIM}/run.py", "--entry", "n", "--", "npx", "good"], "npm:good"),
         ([f"{OURS}/cursor/x-1", "--", f"{OURS}/claude/x-1", "--", "npx", "good"], "npm:good"),
         # a program of its own
         ("/opt/x/server --stdio", "file /opt/x/server"),
@@ -364,6 +363,10 @@ def test_what_is_unknown_says_why(line: list[str]) -> None:
 def test_a_folder_that_looks_like_ours_is_not_ours() -> None:
     assert said(read([OURS + "-evil/x", "--", "npx", "good"])) == f"file {OURS}-evil/x"
     assert said(read([f"{OURS}/../../x", "--", "npx", "good"])) == f"file {OURS}/../../x"
+    assert said(read([f"{OURS}/x", "evil", "--", "npx", "good"])) == f"file {OURS}/x"
+    shim = ["-I", "-S", "-E", f"{SHIM}/run.py", "--launcher", "a", "--entry", "n", "--", "npx", "good"]
+    assert "good" not in said(read(["./python3", *shim]))
+    assert "good" not in said(read(["python3", "-cimport evil", *shim]))
     assert said(read(["python3", "/evil/run.py", "--entry", "x", "--", "npx", "good"])) == "python /evil/run.py"
 
 

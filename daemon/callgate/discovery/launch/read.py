@@ -48,15 +48,18 @@ def read_launch(argv: tuple[str, ...], own: Iterable[str] = ()) -> Launched:
 
 
 def behind_ours(argv: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The command line after the `--` of our own launcher or shim, else None."""
-    if "--" not in argv:
+    """The command line after the `--` of a launcher of ours, else None. Nothing may stand between the two."""
+    return argv[2:] if argv[1:2] == ("--",) and _inside(argv[0], own) else None
+
+
+def behind_shim(argv: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The command line behind a process that looks like a shim of ours, else None. For showing what runs, never for
+    deciding: a process writes its own command line, and its interpreter is only a name here.
+    """
+    if not argv or "--" not in argv or not program(argv[0]).startswith("python"):
         return None
-    cut = argv.index("--")
-    is_python = program(argv[0]).startswith("python")
-    candidates = argv[:1] if not is_python else tuple(word for word in argv[1:cut] if not word.startswith("-"))[:1]
-    if any(_inside(word, own) for word in candidates):
-        return argv[cut + 1 :]
-    return None
+    words = [word for word in argv[1:] if word not in ("-I", "-S", "-E")]
+    return argv[argv.index("--") + 1 :] if _inside(words[0], own) else None
 
 
 def _inside(path: str, folders: tuple[str, ...]) -> bool:
