@@ -30,6 +30,7 @@ _ALIASES: dict[str, frozenset[str]] = {
 }
 _MANY = frozenset({"busybox", "coreutils", "toybox", "volta-shim", "mise", "snap", "proto-shim"})
 """Programs that go by many names."""
+_BREW = frozenset({"/opt/homebrew", "/usr/local", "/usr/local/Homebrew", "/home/linuxbrew/.linuxbrew"})
 _TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108 - named to be distrusted
 
 
@@ -86,7 +87,7 @@ def doubt(command: str, place: Place) -> str | None:
     """Why the program started by `command` may not be what its name says; None if it is.
 
     A program counts as what its name says when the file behind all links still bears that name, is not writable for
-    everyone, and lies neither in the folder (or checkout) that the server is started in nor in a temporary folder.
+    everyone, and lies neither in the folder that the server is started in nor in a checkout nor in a temporary folder.
     A path inside the home must be on PATH or below one of the home's hidden folders, where version managers live.
     """
     found = find(command, place)
@@ -97,6 +98,8 @@ def doubt(command: str, place: Place) -> str | None:
         return f"{command} is a link to {real}"
     if project := _around(real, place):
         return f"{found.path} lies in the folder {project} itself"
+    if checkout := _checkout(real, place):
+        return f"{found.path} lies in the checkout {checkout}"
     try:
         mode = Path(real).stat().st_mode
     except OSError:
@@ -137,6 +140,22 @@ def _around(real: str, place: Place) -> str | None:
         is_checkout = depth == 0 or os.path.lexists(os.path.join(project, ".git"))  # noqa: PTH118
         if is_checkout and real.startswith(project + "/"):
             return project
+    return None
+
+
+def _checkout(real: str, place: Place) -> str | None:
+    """The git checkout that `real` lies in, wherever the server is started: a PATH may lead there.
+
+    Version managers are checkouts too: in a hidden folder of the home, or where Homebrew is.
+    """
+    home = os.path.realpath(place.home).rstrip("/")
+    if real.startswith(home + "/."):
+        return None
+    for folder in map(str, Path(real).parents):
+        if folder in _BREW or folder == "/" or (home + "/").startswith(folder + "/"):
+            return None
+        if os.path.lexists(os.path.join(folder, ".git")):  # noqa: PTH118
+            return folder
     return None
 
 

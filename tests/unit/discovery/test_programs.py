@@ -47,3 +47,17 @@ def test_a_way_up_behind_plain_folders_is_followed(repository: Path) -> None:
     place = Place(str(repository), "", str(repository))
     assert place.absolute("plain/../bin/true") == f"{repository}/bin/true"
     assert place.absolute("nowhere/../bin/true") == f"{repository}/bin/true"
+
+
+@pytest.mark.parametrize(("where", "genuine"), [("code/project/tools", False), (".nvm/bin", True), ("tools", True)])
+def test_a_program_in_a_checkout_is_not_what_its_name_says_wherever_it_is_started(
+    tmp_path: Path, where: str, genuine: bool
+) -> None:
+    for checkout in (tmp_path / "code" / "project", tmp_path / ".nvm"):
+        (checkout / ".git").mkdir(parents=True)
+    npx = tmp_path / where / "npx"
+    npx.parent.mkdir(exist_ok=True)
+    npx.write_text("#!/bin/sh\n")
+    npx.chmod(0o755)
+    launch = Launch(("npx", "-y", "good"), "/", f"{npx.parent}:/usr/bin:/bin")
+    assert (str(Identifier((), str(tmp_path)).identify(launch).server) == "npm:good") == genuine
