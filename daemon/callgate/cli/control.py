@@ -136,7 +136,8 @@ def _unwrap(home: Path | None, agent: str | None) -> dict[str, Any]:
             return client().unwrap(agent)  # the daemon must know, or it would wrap again at once
         except DaemonAwayError:
             pass
-    return _offline().unwrap(os.environ, home, agent, False)
+    report: dict[str, Any] = _offline().unwrap(os.environ, home, agent, False)
+    return report
 
 
 def _rule(server: str, tool: str | None, effect: str, as_json: bool) -> None:

@@ -105,7 +105,7 @@ def _handler(function: Callable[[web.Request, Json], Json]) -> Handler:
         if request.can_read_body:
             try:
                 body = json.loads(await request.read())
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CallgateError("request", f"is not JSON ({error})") from error
             if not isinstance(body, dict):
                 raise CallgateError("request", "is not a JSON object")

@@ -17,7 +17,7 @@ from callgate.model.errors import CallgateError, DaemonAwayError, SettingsError
 from callgate.settings import SETTINGS_MAX, load
 from callgate.system.files import locked, read_capped, replace_file
 from callgate.system.paths import Folders
-from callgate.system.processes import is_same, process, start_time
+from callgate.system.processes import is_same, process, start_time, unbroken
 
 START_TIME = 20.0
 """Seconds that the daemon may take to come up (a cold disk, a busy machine)."""
@@ -42,19 +42,27 @@ def ensure(where: Folders, env: Mapping[str, str], home: Path | None) -> bool:
         if _wait(lambda: client.running() or not _is_held(where), MUTE_TIME) and client.running():
             return False
         _end(where)
-    child = _start(where, env, home)
+    child = None
     try:
-        if _wait(lambda: client.running() or (child.poll() is not None and not _is_held(where)), START_TIME):
-            if client.running():  # ours, or another one that won the race for the lock
-                return True
-            raise CallgateError("callgate daemon", f"did not start: {_last_line(where)}", f"see {where.daemon_log}")
-        raise CallgateError("callgate daemon", f"did not come up in {START_TIME:.0f} s", f"see {where.daemon_log}")
+        with unbroken():
+            child = _start(where, env, home)
+        return _comes_up(client, where, child)
     except BaseException:  # interrupted as well: what was begun here must not come up by itself later
-        child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_TIME)
-        child.kill()
+        if child is not None:
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_TIME)
+            child.kill()
         raise
+
+
+def _comes_up(client: Client, where: Folders, child: subprocess.Popen[bytes]) -> bool:
+    """True once a daemon answers. Raises CallgateError if none does."""
+    if not _wait(lambda: client.running() or (child.poll() is not None and not _is_held(where)), START_TIME):
+        raise CallgateError("callgate daemon", f"did not come up in {START_TIME:.0f} s", f"see {where.daemon_log}")
+    if client.running():  # ours, or another one that won the race for the lock
+        return True
+    raise CallgateError("callgate daemon", f"did not start: {_last_line(where)}", f"see {where.daemon_log}")
 
 
 def stop(where: Folders) -> bool:

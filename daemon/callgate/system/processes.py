@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,6 +124,24 @@ def folder_of(pid: int) -> str | None:
         return os.readlink(f"/proc/{pid}/cwd") if _LINUX else psutil.Process(pid).cwd()  # noqa: PTH115
     except (OSError, psutil.Error):
         return None
+
+
+@contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """Put Ctrl-C off until the block is done (on the main thread; others never see it): for the moment in which a
+    process is started and not yet known. Raises KeyboardInterrupt at its end if one came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def end_group(pgid: int, leader_start: float, grace: float = GROUP_GRACE) -> bool:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 SERVERS = Path(__file__).parent / "servers"
+DEADLINE = 1.0
+"""Seconds for which a call waits for a dead daemon: the default of 5 would be a long scene."""
 
 
 class ScratchHome:
@@ -18,6 +20,9 @@ class ScratchHome:
         self.state = root / "state"
         self.mark = root / "the-unapproved-server-ran"
         self._before: dict[Path, bytes] = {}
+        settings = self.state / "config" / "config.toml"
+        settings.parent.mkdir(parents=True, mode=0o700)
+        settings.write_text(f"deadline = {DEADLINE}\n")
         notes = self._script("notes.py")
         helper = self._script("helper.py")
         python = sys.executable

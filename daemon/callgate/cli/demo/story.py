@@ -23,6 +23,7 @@ from callgate.client import Client
 from callgate.model.errors import CallgateError
 from callgate.service import background
 from callgate.system.paths import folders
+from callgate.system.processes import unbroken
 
 COMMAND_TIME = 60.0
 """Seconds for one command of the demo."""
@@ -122,13 +123,16 @@ class Story:
         say("[bold cyan]$ callgate {words}[/]", words=" ".join(words))
         command = [sys.executable, "-I", "-c", "from callgate.cli import main; main()", *words]
         env = self._env | ({"FORCE_COLOR": "1"} if sys.stdout.isatty() else {})
-        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-            try:
-                said, complaint = running.communicate(timeout=COMMAND_TIME)
-            except BaseException:  # let it end what it has begun: a killed `up` leaves a daemon that is just starting
+        running = None
+        try:
+            with unbroken():
+                running = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            said, complaint = running.communicate(timeout=COMMAND_TIME)
+        except BaseException:  # let it end what it has begun: a killed `up` leaves a daemon that is just starting
+            if running is not None:
                 running.send_signal(signal.SIGINT)
                 running.communicate(timeout=COMMAND_TIME)
-                raise
+            raise
         sys.stdout.write("".join(f"  {line}\n" if line else "\n" for line in said.splitlines()[:lines]))
         sys.stdout.flush()
         if running.returncode:
