@@ -56,14 +56,12 @@ def compare(old: Definition, new: Definition) -> Change:
     before, after = old.value, new.value
     reasons = []
     if old.pin.digest != new.pin.digest:
-        reasons += list(_first(new.kind, before, after)) or [
-            Reason(ChangeClass.COSMETIC, "the same in another spelling")
-        ]
+        reasons += _first(new.kind, before, after)
     if old.pin.second != new.pin.second:
         reasons += _second(new.kind, before, after)
     known = words.marks(strings(before))
     reasons += _steering({mark: said for mark, said in words.marks(strings(after)).items() if mark not in known})
-    return _change(reasons)
+    return _change(reasons or [Reason(ChangeClass.COSMETIC, "the same in another spelling")])
 
 
 def compare_pin(pin: Pin, new: Definition) -> Change:

@@ -1,7 +1,7 @@
 """Pure: JSON read once, and written in the one canonical form of RFC 8785 (JCS).
 
 Two departures, where the RFC knows no form: an integer from 2^53 up keeps its digits, so that a change of it is seen,
-and a number too large for a double is written as Infinity.
+and a number too large for a double is written as 1e+999.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def canonical(value: Any) -> str:
 
 def number(value: float) -> str:
     """A double as ECMAScript writes it (RFC 8785, section 3.2.2.3)."""
-    if not math.isfinite(value):
-        return "Infinity" if value > 0 else "-Infinity" if value < 0 else "NaN"
     if value == 0:
         return "0"
     sign = "-" if value < 0 else ""
+    if math.isinf(value):
+        return sign + "1e+999"
     mantissa, _, exponent = repr(abs(value)).partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -63,6 +63,10 @@ def number(value: float) -> str:
     power = point - 1
     tail = f".{stripped[1:]}" if len(stripped) > 1 else ""
     return f"{sign}{stripped[0]}{tail}e{'+' if power > 0 else '-'}{abs(power)}"
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _integer(text: str) -> int | Real:
@@ -92,5 +96,5 @@ def _units(key: str) -> bytes:
     return key.encode("utf-16-be", "surrogatepass")
 
 
-_DECODER = json.JSONDecoder(parse_float=Real, parse_int=_integer)
+_DECODER = json.JSONDecoder(parse_float=Real, parse_int=_integer, parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)

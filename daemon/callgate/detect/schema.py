@@ -63,7 +63,8 @@ def _properties(old: dict[str, Any], new: dict[str, Any], key: str, where: str) 
 def _required(old: dict[str, Any], new: dict[str, Any], key: str, where: str) -> Differences:
     before, after = _set(old.get(key)), _set(new.get(key))
     known = {canonical(name) for name in _table(old.get("properties"))}
-    for name in sorted(before - after):
+    gone = known - {canonical(name) for name in _table(new.get("properties"))}
+    for name in sorted(before - after - gone):
         yield Reason(ChangeClass.WIDENING, f"{_named(where, name.strip(QUOTE))} is no longer required")
     for name in sorted((after - before) & known):
         yield Reason(ChangeClass.NARROWING, f"{_named(where, name.strip(QUOTE))} is now required")

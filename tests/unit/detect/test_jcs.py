@@ -50,5 +50,11 @@ def test_keys_are_sorted_by_utf_16_units() -> None:
 
 def test_equal_numbers_are_written_alike_and_large_integers_keep_their_digits() -> None:
     assert jcs.canonical(jcs.parse("[1,1.0,1e0,10e-1,-0,-0.0]")) == "[1,1,1,1,0,0]"
-    assert jcs.canonical(jcs.parse("[9007199254740993,1e400,-1e400]")) == "[9007199254740993,Infinity,-Infinity]"
-    assert jcs.canonical(jcs.parse("9" * 5000)) == "Infinity"
+    assert jcs.canonical(jcs.parse("[9007199254740993,1e400,-1e400]")) == "[9007199254740993,1e+999,-1e+999]"
+    assert jcs.canonical(jcs.parse("9" * 5000)) == "1e+999"
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a":-Infinity}', "[1,]", "", "\ufeff1", "[" * 100_000])
+def test_what_is_not_json_is_an_error(text: str) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        jcs.parse(text)

@@ -28,6 +28,7 @@ def of_property(**keywords: Any) -> dict[str, Any]:
         ({}, {"properties": {"b": {}}, "required": ["b"]}, W, "`b` is a new parameter, and required"),
         ({"properties": {"b": {}}}, {"properties": {}}, N, "`b` is gone"),
         ({"properties": {"b": {}}}, {"properties": {"b": {}}, "required": ["b"]}, N, "`b` is now required"),
+        ({"properties": {"b": {}}, "required": ["b"]}, {}, N, "`b` is gone"),
         ({"required": ["b"]}, {}, W, "`b` is no longer required"),
         ({"additionalProperties": False}, {}, W, "`additionalProperties` takes more than before"),
         ({}, {"additionalProperties": False}, N, "`additionalProperties` takes less than before"),
