@@ -38,6 +38,10 @@ Json = dict[str, Any]
 
 WANTED_MAX = 64 * 1024
 """Bytes of our own note of what is to be kept wrapped."""
+REST = 3.0
+"""Times the length of a look that we rest after it: agents rewrite their files all the time while they work."""
+REST_MAX = 1.0
+"""Seconds of that at most: what was unwrapped is to be wrapped again within two."""
 
 
 class Owner(Protocol):
@@ -67,7 +71,7 @@ class Worker:
         self._plan = Plan()
         self._lock = threading.RLock()
         self._woken = threading.Event()
-        self._stopping = False
+        self._stopped = threading.Event()
         self._watch: Watch | None = None
         self._thread = threading.Thread(target=self._run, name="callgate-worker")
         self._failed: str | None = None
@@ -92,7 +96,7 @@ class Worker:
 
     def stop(self) -> None:
         """Look no more. Files stay as they are."""
-        self._stopping = True
+        self._stopped.set()
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -203,11 +207,13 @@ class Worker:
     def _run(self) -> None:
         while True:
             changed = self._woken.wait(self.settings.watch.full_look)
-            if self._stopping:
+            if self._stopped.is_set():
                 return
             self._woken.clear()
             self._guarded(self._owner.refresh)
+            started = time.monotonic()
             self._guarded(partial(self.look, "change" if changed else "periodic"))
+            self._stopped.wait(min(REST * (time.monotonic() - started), REST_MAX))
 
     def _guarded(self, action: Callable[[], object]) -> None:
         try:
