@@ -80,8 +80,10 @@ def _line_of_error(statement: Statement, problem: str) -> int:
     """The first line up to which the text already has this error. Cedar itself does not say where it was."""
     import cedarpy
 
-    lines = statement.text.split("\n")
+    lines = statement.text.rstrip().split("\n")
     low, high = 1, len(lines)
+    if "end of input" in problem:  # true of every beginning as well
+        low = high
     while low < high:
         middle = (low + high) // 2
         try:

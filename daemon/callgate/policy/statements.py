@@ -49,7 +49,7 @@ class Statement:
 _TOKEN = re.compile(
     r"""(?P<skip>//[^\r\n]*|[ \t\r\f\v]+)
     |(?P<line>\n)
-    |(?P<text>"(?:[^"\\\n]|\\.|\n)*")
+    |(?P<text>"(?:[^"\\]|\\.)*(?P<end>"?))
     |(?P<word>[A-Za-z_]\w*)
     |(?P<joint>&&|\|\||[-+*!.])
     |(?P<other>.)""",
@@ -96,20 +96,19 @@ class _Reader:
         if self._start is None:
             self._start, self._first = token.start(), self._line
         if kind == "text":
+            self._hold(bool(token["end"]), "a text in quotes has no end")
             self._line += said.count("\n")
         elif said == ";":
             self._finish(token.end())
         elif kind == "joint" or said in ("if", "then", "else"):
-            self._joints += 1
-            self._hold(self._joints <= JOINTS_MAX, f"one policy has more than {JOINTS_MAX} operators: split it")
+            self._joint()
         elif said in _OPEN:
             self._depth += 1
-            self._joints += said == "["
+            if said == "[":
+                self._joint()
             self._hold(self._depth <= DEPTH_MAX, f"brackets are nested more than {DEPTH_MAX} deep: split the policy")
         elif said in _CLOSE:
             self._depth = max(0, self._depth - 1)
-        elif said == '"':
-            self._hold(False, "a text in quotes has no end")
 
     def end(self) -> None:
         """The text is over."""
@@ -120,6 +119,10 @@ class _Reader:
         assert self._start is not None
         self.statements.append(Statement(self._text[self._start : end], self._first))
         self._start, self._depth, self._joints, self._refused = None, 0, 0, False
+
+    def _joint(self) -> None:
+        self._joints += 1
+        self._hold(self._joints <= JOINTS_MAX, f"one policy has more than {JOINTS_MAX} operators: split it")
 
     def _hold(self, good: bool, problem: str) -> None:
         if not good and not self._refused:
