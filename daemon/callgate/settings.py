@@ -108,6 +108,8 @@ class Settings:
 
 MESSAGE_MAX = 64 * 1024 * 1024
 """Bytes of one JSON-RPC message that the shim relays; a larger one is refused with an error to its sender."""
+DEADLINE_MIN = 0.1
+"""Seconds: the least that a busy machine needs for an answer."""
 SETTINGS_MAX = 256 * 1024
 """Bytes of our settings file."""
 CONNECTIONS_MAX = 1024
@@ -168,6 +170,8 @@ def _value(wanted: Any, value: Any, key: str) -> Any:
         value = float(value)
     if type(value) is not wanted:
         raise ValueError(f"{key} must be {wanted.__name__}, not {value!r}")
+    if key == "deadline" and value < DEADLINE_MIN:
+        raise ValueError(f"deadline must be at least {DEADLINE_MIN} s: below it every call would be in doubt")
     if wanted in (int, float) and not 0 <= value < 2**40:
         raise ValueError(f"{key} is out of range: {value!r}")
     return value

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from callgate.system import sockets
 
 log = logging.getLogger(__name__)
 
+PEER: ContextVar[int] = ContextVar("callgate_api_peer", default=0)
+"""The pid of the program whose request is being answered, 0 outside of requests."""
 BODY_MAX = 64 * 1024
 """Bytes of one request's body."""
 SHUTDOWN = 2.0
@@ -124,6 +127,7 @@ async def _door(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise CallgateError("request", "comes from another user")
         if "Origin" in request.headers or "Referer" in request.headers or request.host != "callgate":
             raise CallgateError("request", "comes from a browser")
+        PEER.set(sockets.peer(connection).pid)
         return await handler(request)
     except CallgateError as error:
         answer = {"thing": error.thing, "problem": error.problem, "step": error.step, "exit_code": error.exit_code}

@@ -17,6 +17,7 @@ from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.inventory import Entry
 from callgate.policy import ladder
 from callgate.service import policies
+from callgate.service.asker import asked_by
 from callgate.service.pins import Pins
 from callgate.service.worker import describe
 
@@ -150,7 +151,7 @@ class Desktop:
         entries = sorted({entry.name for _, found in matching for entry in found})
         name = entries[0] if len(entries) == 1 and identity.kind == "exe" else ""
         self._daemon.registry.set(identity, tool, wanted, name)
-        detail = {"identity": str(identity), "by": "user", "asked": server}
+        detail = {"identity": str(identity), "asked": server, **asked_by()}
         event = Event(
             "registry.changed",
             time.time_ns(),

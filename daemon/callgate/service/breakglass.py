@@ -12,6 +12,7 @@ from typing import Any
 
 from callgate.model.errors import CallgateError, FileRefusedError
 from callgate.model.event import Event
+from callgate.service.asker import asked_by
 from callgate.system.files import read_capped, replace_file
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class BreakGlass:
         with self._turn:
             now = time.time_ns()
             until = now + minutes * MINUTE
-            detail = {"minutes": minutes, "until": str(until), "by": "user"}
+            detail = {"minutes": minutes, "until": str(until), **asked_by()}
             if not self._record([Event("policy.suspended", now, reason=why, detail=detail)]):
                 raise CallgateError("break-glass", "could not be written to the log, and so does not hold")
             self._now = {"since": now, "until": until, "why": why}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import tempfile
+from pathlib import Path
 
 from callgate.model.errors import SettingsError
 from callgate.system.files import read_capped, replace_file
@@ -17,8 +20,17 @@ def payload_key(where: Folders) -> bytes:
     try:
         key = read_capped(path, KEY_BYTES)
     except FileNotFoundError:
-        key = secrets.token_bytes(KEY_BYTES)
-        replace_file(path, key)
+        key = _made(path)
     if len(key) != KEY_BYTES:
         raise SettingsError(str(path), "is not a key of ours", "delete it: marks of equal secrets differ from then on")
     return key
+
+
+def _made(path: Path) -> bytes:
+    """A new key, or the one that another process made at the same moment: whoever links first wins."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".key-") as folder:
+        fresh = Path(folder) / "key"
+        replace_file(fresh, secrets.token_bytes(KEY_BYTES))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(fresh)
+    return read_capped(path, KEY_BYTES)

@@ -14,6 +14,7 @@ from callgate.model.identity import ServerIdentity
 from callgate.model.pin import Kind, lineage
 from callgate.registry.pinbook import Item, PinBook
 from callgate.registry.pinstore import Key, Version
+from callgate.service.asker import asked_by
 
 if TYPE_CHECKING:
     from callgate.service.daemon import Daemon
@@ -74,7 +75,7 @@ class Pins:
                 if not self._book.approve(key, pin):
                     raise RegistryError(f"{key[2]!r} of {own}", "is not listed in that form", "look at it again")
                 done.append({"kind": key[1].value, "name": key[2]})
-                detail = {"kind": key[1].value, "digest": pin[0], "by": "user"}
+                detail = {"kind": key[1].value, "digest": pin[0], **asked_by()}
                 self._note(Event("definition.approved", time.time_ns(), server=own, tool=key[2], detail=detail))
             return {"server": own, "approved": done}
 
@@ -86,7 +87,7 @@ class Pins:
 
         def change() -> Json:
             count = self._book.forget(own, name)
-            detail = {"count": count, "by": "user"}
+            detail = {"count": count, **asked_by()}
             self._note(Event("definitions.forgotten", time.time_ns(), server=own, tool=name or "", detail=detail))
             return {"server": own, "forgotten": count}
 

@@ -15,6 +15,7 @@ from callgate.policy.cedar import Policies
 from callgate.policy.compiling import compile_policies, unpermitted
 from callgate.policy.replay import Replayed
 from callgate.policy.statements import TEXT_MAX
+from callgate.service.asker import asked_by
 from callgate.service.registrar import Registrar
 from callgate.service.rehearsal import fear, rehearse
 from callgate.settings import load
@@ -135,7 +136,7 @@ def suspend(daemon: Daemon, minutes: int, why: str) -> Json:
 
 
 def _tell(daemon: Daemon, detail: Json) -> None:
-    daemon.record([Event("policy.changed", time.time_ns(), detail={**detail, "by": "user"})])
+    daemon.record([Event("policy.changed", time.time_ns(), detail={**detail, **asked_by()})])
 
 
 def _in_force(env: Mapping[str, str]) -> Policies:

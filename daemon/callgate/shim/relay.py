@@ -153,7 +153,8 @@ class Relay:
             self.launch = REFUSED
             self._requests.refusal = (
                 f"Callgate does not let this server run: {detail.get('reason') or 'no reason was given'} "
-                f"(rule: {detail.get('rule') or 'none'}). `callgate servers` shows it, `callgate allow` lets it run."
+                f"(rule: {detail.get('rule') or 'none'}). "
+                "Tell your user, who can look at it with `callgate servers` and decide."
             )
             self.out.complaints.append(self._requests.refusal)
         if before is WAITING:
