@@ -26,6 +26,10 @@ class PlaceError(RegistryError):
         self.status = status
 
 
+class RefusedError(RegistryError):
+    """What the registry hands out is not what its owner signed, or not his latest word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One look at the timestamp: `data` is None if it is the same as at the look that gave `tag`."""
@@ -45,11 +49,14 @@ class Place(Protocol):
     def look(self, tag: str) -> Look:
         """The published timestamp, unless nothing changed since the look that gave `tag` ("": never looked).
 
-        Raises PlaceError.
+        Raises PlaceError, and RefusedError for one that is too large to be one.
         """
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a file of the registry, piece by piece. Raises PlaceError, also while it is iterated."""
+
+    def close(self) -> None:
+        """Give back what is held open; it may be used again."""
 
 
 class Folder:
@@ -85,3 +92,6 @@ class Folder:
             raise PlaceError(str(there), "is missing", "its owner must publish again", status=404) from error
         except FileRefusedError as error:
             raise PlaceError(str(there), error.problem, "its owner must publish again") from error
+
+    def close(self) -> None:
+        """As Place.close: nothing is held open."""

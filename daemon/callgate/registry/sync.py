@@ -79,6 +79,7 @@ class Sync:
         self._now = now
         self._bad: tuple[str, CallgateError] | None = None
         self._tagged = 0
+        self._tag = ""
 
     def tidy(self) -> None:
         """Remove what a killed process left half written. Only for whoever polls."""
@@ -96,9 +97,9 @@ class Sync:
             in_force = activation.compiled(files, good.place)
             self._activate(in_force)
         except CallgateError as error:
-            self.error, self.refused = error, True
+            self.error, self.refused = _bare(error), True
             return False
-        self.good, self.in_force = good, in_force
+        self.good, self.in_force, self._tag = good, in_force, good.tag
         self.proven = self._cache.proven() or good.verified
         return True
 
@@ -108,7 +109,7 @@ class Sync:
         try:
             outcome = self._poll()
         except CallgateError as error:
-            self.error, self.refused = error, not isinstance(error, PlaceError)
+            self.error, self.refused = _bare(error), not isinstance(error, PlaceError)
             return Outcome.REFUSED if self.refused else Outcome.AWAY
         self.error, self.refused = None, False
         self.proven = self._now()
@@ -132,13 +133,14 @@ class Sync:
     def _poll(self) -> Outcome:
         good = self.good
         current = good is not None and good.expires > self._now() and self._is_exactly(good)
-        tag = good.tag if good is not None and current and self._tagged < TAGGED_LOOKS else ""
+        tag = self._tag if current and self._tagged < TAGGED_LOOKS else ""
         look = self.source.place.look(tag)
         self._tagged = self._tagged + 1 if tag else 0
         if look.data is None:
             return Outcome.UNCHANGED
         digest = hashlib.sha256(look.data).hexdigest()
         if current and good is not None and digest == good.timestamp and self._same_tag(look.tag):
+            self._tag = look.tag
             return Outcome.UNCHANGED
         key = f"{digest} {look.tag}"
         if self._bad is not None and self._bad[0] == key:
@@ -174,7 +176,7 @@ class Sync:
             in_force = activation.compiled(found.files, self.source.place.name)
             self._activate(in_force)
             self.in_force = in_force
-        self.good = good
+        self.good, self._tag = good, tag
         self._cache.save(good, found.files)
         return Outcome.UNCHANGED if same else Outcome.UPDATED
 
@@ -207,3 +209,9 @@ class Sync:
             return hashlib.sha256(self._root()).hexdigest()
         except RegistryError:
             return ""
+
+
+def _bare(error: CallgateError) -> CallgateError:
+    """The error without what led to it: it is kept, and must not keep connections and documents with it."""
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error

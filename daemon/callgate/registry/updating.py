@@ -6,7 +6,7 @@ import datetime
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from callgate.model.errors import RegistryError
 from callgate.registry import roles
-from callgate.registry.places import FILE_MAX, TIMESTAMP_MAX, Place, PlaceError
+from callgate.registry.places import FILE_MAX, TIMESTAMP_MAX, Place, PlaceError, RefusedError
 from callgate.registry.repository import METADATA_MAX, SIGNED_AT
 from callgate.system.files import read_capped
 
@@ -32,10 +32,6 @@ LIMITS = UpdaterConfig(
 _BASE = "callgate:/"
 
 logging.getLogger("tuf").setLevel(logging.ERROR)  # it warns of each bad file; we say it once, in our own words
-
-
-class RefusedError(RegistryError):
-    """What the registry hands out is not what its owner signed, or not his latest word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +71,21 @@ class _Fetcher(FetcherInterface):
     def __init__(self, place: Place) -> None:
         self._place = place
         self.failed: PlaceError | None = None
+        self._open: Generator[bytes, None, None] | None = None
+
+    def close(self) -> None:
+        """End a download that TUF has broken off."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        pieces = self._pieces(url.removeprefix(f"{_BASE}/"))
+        self.close()
+        pieces = self._open = self._pieces(url.removeprefix(f"{_BASE}/"))
         first = next(pieces, b"")  # so that a file which is missing is known before the first byte
         return _chained(first, pieces)
 
-    def _pieces(self, path: str) -> Iterator[bytes]:
+    def _pieces(self, path: str) -> Generator[bytes, None, None]:
         try:
             yield from self._place.chunks(path)
         except PlaceError as error:
@@ -119,6 +123,8 @@ def _update(place: Place, state: Path, root: bytes, canary: bool) -> Verified:
         raise RefusedError(place.name, f"hands out metadata that makes no sense ({error})") from error
     except OSError as error:
         raise RegistryError(str(state), f"cannot be written ({error.strerror})", "check the disk") from error
+    finally:
+        fetcher.close()
 
 
 def _files(updater: Updater, canary: bool) -> tuple[dict[str, bytes], dict[str, str]]:

@@ -6,7 +6,9 @@ import contextlib
 import socket
 import threading
 import urllib.request
+from calendar import timegm
 from collections.abc import Iterator
+from email.utils import parsedate
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,12 +19,14 @@ from urllib3.response import BaseHTTPResponse
 
 from callgate import __version__
 from callgate.model.errors import SettingsError
-from callgate.registry.places import FILE_MAX, TIMESTAMP_MAX, TIMESTAMP_PATH, Look, PlaceError
+from callgate.registry.places import FILE_MAX, TIMESTAMP_MAX, TIMESTAMP_PATH, Look, PlaceError, RefusedError
 
 GAP = 10.0
 """Seconds that a connection, or one read of it, may take."""
 TOTAL = 120.0
 """Seconds for one file, however steadily it drips: 64 MiB at half a MiB a second."""
+RACY = 2
+"""Seconds after a change of the timestamp in which its ETag is not relied upon."""
 PIECE = 64 * 1024
 """Bytes read at a time."""
 
@@ -53,7 +57,7 @@ class Web:
                 return Look(None, tag)
             self._refuse(TIMESTAMP_PATH, response)
             data = b"".join(self._pieces(TIMESTAMP_PATH, response, TIMESTAMP_MAX))
-            return Look(data, response.headers.get("ETag", "")[:256])
+            return Look(data, "" if _is_racy(response) else response.headers.get("ETag", "")[:256])
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """As Place.chunks."""
@@ -62,7 +66,7 @@ class Web:
             yield from self._pieces(path, response, FILE_MAX)
 
     def close(self) -> None:
-        """Close the connections; what is being fetched fails."""
+        """Close the connections that are kept open."""
         self._pool.clear()
 
     @contextlib.contextmanager
@@ -98,7 +102,7 @@ class Web:
         while piece := response.read1(PIECE):  # what has come, without waiting for more
             left -= len(piece)
             if left < 0:
-                raise PlaceError(f"{self.name}/{path}", f"is larger than {limit:,} bytes", "see registry.url")
+                raise RefusedError(f"{self.name}/{path}", f"is larger than {limit:,} bytes", "see registry.url")
             yield piece
 
 
@@ -186,6 +190,14 @@ def _pool(url: str, scheme: str, host: str, gap: float) -> PoolManager:
         made = ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **kept)
     made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return made
+
+
+def _is_racy(response: BaseHTTPResponse) -> bool:
+    """Was the file changed so lately that the next change may get the same ETag? Many servers make it of the size and
+    the second of the change. A server that tells no times is taken at its word.
+    """
+    sent, changed = (parsedate(response.headers.get(name, "")) for name in ("Date", "Last-Modified"))
+    return sent is not None and changed is not None and timegm(sent) - timegm(changed) < RACY
 
 
 def _cause(error: BaseException) -> str:

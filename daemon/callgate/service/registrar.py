@@ -117,6 +117,8 @@ class Registrar:
         self._woken.set()
         if self._thread is not None:
             self._thread.join(seconds)
+        if self._sync is not None:
+            self._sync.source.place.close()
 
     def configure(self, settings: Registry) -> None:
         """Follow the registry that these settings name from now on."""
@@ -127,6 +129,8 @@ class Registrar:
             if (before.url, before.root, before.channel) != (settings.url, settings.root, settings.channel):
                 if before.url != settings.url:
                     self._put(None)
+                if self._sync is not None:
+                    self._sync.source.place.close()
                 self._sync, self._level, self._told = None, Freshness.FRESH, ""
                 self.load()
         self._woken.set()
