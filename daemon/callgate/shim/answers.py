@@ -77,7 +77,6 @@ class Answers:
     __slots__ = (
         "_batches",
         "_calls",
-        "_enforce",
         "_lines",
         "_lists",
         "_noise",
@@ -85,13 +84,15 @@ class Answers:
         "_out",
         "_questions",
         "_told",
+        "enforce",
         "held",
     )
 
     def __init__(self, out: Out, questions: Questions, message_max: int, *, enforce: bool) -> None:
         self._out = out
         self._questions = questions
-        self._enforce = enforce
+        self.enforce = enforce
+        """Is what the gate hides really hidden, so that it is waited for?"""
         self._lines = Lines(message_max)
         self._calls: dict[bytes, tuple[int, float]] = {}
         self._lists: dict[object, str] = {}
@@ -215,7 +216,7 @@ class Answers:
             held.edits.append((messages[-1].end, messages[-1].end, "".join("," + denial for denial in denials)))
         elif denials:
             self._out.to_client("[" + ",".join(denials) + "]")
-        waiting = [one for one in listings if one[1].key or self._enforce]
+        waiting = [one for one in listings if one[1].key or self.enforce]
         for message, shown in listings:
             if (message, shown) not in waiting:  # nothing would be taken out of it: nobody has to wait
                 flags, told = _told(message, shown)

@@ -41,12 +41,12 @@ class Questions:
     __slots__ = (
         "_away_since",
         "_deadline",
-        "_grace",
         "_greeting",
         "_hello",
         "_notes",
         "_serial",
         "frames",
+        "grace",
         "hung",
         "open",
         "ready",
@@ -54,7 +54,8 @@ class Questions:
 
     def __init__(self, deadline: float, grace: float, now: float) -> None:
         self._deadline = deadline
-        self._grace = grace
+        self.grace = grace
+        """Seconds to wait for a connection while there is none."""
         self._away_since = now
         self._hello = 0
         self._greeting = NEVER
@@ -156,4 +157,4 @@ class Questions:
 
     def _away_at(self) -> float:
         """From when on a gate that does not answer counts as away."""
-        return self._away_since + (self._deadline if self._hello else self._grace)
+        return self._away_since + (self._deadline if self._hello else self.grace)

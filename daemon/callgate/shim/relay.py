@@ -61,12 +61,17 @@ class Relay:
         self._early: list[bytes] = []
         self._ended = False
         self.out = Out()
-        # A spooled row is as good as a question where everything passes: then nobody waits for a daemon that is away.
-        self.questions = Questions(terms.deadline, terms.deadline if terms.enforce else 0.0, now)
+        self.questions = Questions(terms.deadline, _grace(terms), now)
         self._answers = Answers(self.out, self.questions, terms.message_max, enforce=terms.enforce)
         self._requests = Requests(self.out, self.questions, self._answers, terms.message_max, terms.uid)
         self.launch = WAITING if terms.enforce else STARTED
         """In observe mode the server starts without waiting; the gate may still say no."""
+
+    def learn(self, enforce: bool, on_doubt: int) -> None:
+        """The organisation wants something else from now on."""
+        self._terms.enforce, self._terms.on_doubt = enforce, on_doubt
+        self._answers.enforce = enforce
+        self.questions.grace = _grace(self._terms)
 
     def from_client(self, chunk: bytes, now: float) -> None:
         """Bytes from the client."""
@@ -173,3 +178,8 @@ class Relay:
         if not self._record(entry | {"ms": round((now - asked) * 1000, 1)}) and terms.enforce and effect == ALLOW:
             effect, reason = DENY, reason + "; and that could not be recorded"
         return effect, {"rule": DOUBT, "reason": reason}
+
+
+def _grace(terms: Terms) -> float:
+    """A spooled row is as good as a question where everything passes: then nobody waits for a daemon that is away."""
+    return terms.deadline if terms.enforce else 0.0

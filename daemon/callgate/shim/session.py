@@ -28,7 +28,7 @@ QUEUE_MAX = 1024 * 1024
 NOTES_AFTER = 0.02
 """Seconds without traffic after which notes go to the gate by themselves."""
 PARENT_CHECK = 2.0
-"""Seconds between looks whether the agent is still there (its death usually closes our stdin anyway)."""
+"""Seconds between looks whether the agent is still there (its death usually closes our stdin anyway) and what holds."""
 FAREWELL = 0.1
 """Seconds for the last notes to reach the gate."""
 NOT_ALLOWED = 126
@@ -53,8 +53,8 @@ class Session:
             raise ValueError("the command line is too long to be looked at")
         self._load = load
         self._spool = Spool(conf.spool, uid, conf.mode, hello)
-        self._terms = Terms(uid, conf.enforce, conf.on_doubt, conf.deadline, conf.message_max)
-        self._relay = Relay(self._terms, self._spool.record, now)
+        terms = Terms(uid, conf.enforce, conf.on_doubt, conf.deadline, conf.message_max)
+        self._relay = Relay(terms, self._spool.record, now)
         self._questions = self._relay.questions
         self._link = GateLink(conf.socket)
         self._client = Sink(1)
@@ -163,6 +163,7 @@ class Session:
             relay.tick(now)
         if now >= self._parent_check:
             self._parent_check = now + PARENT_CHECK
+            self._learn()
             if posix.getppid() != self._parent:
                 self._client.broken = True
         if relay.launch is STARTED and not self._started:
@@ -178,12 +179,13 @@ class Session:
         self._poller.want(self._wanted())
 
     def _learn(self) -> None:
-        """The mode may have changed since we started, which a gate that is away cannot tell us."""
+        """The mode may have changed since we started, and the gate tells us nothing of it."""
         try:
             conf = self._load()
         except (OSError, ValueError):  # unreadable for now: what we know holds
             return
-        self._terms.enforce, self._terms.on_doubt, self._spool.mode = conf.enforce, conf.on_doubt, conf.mode
+        self._relay.learn(conf.enforce, conf.on_doubt)
+        self._spool.mode = conf.mode
 
     def _start(self) -> None:
         self._started = True

@@ -452,7 +452,7 @@ def test_a_server_that_may_not_run_is_refused_to_whoever_asks_for_it() -> None:
     assert scene.to_server() == b""
     first, second, batch = scene.told()
     assert "not on the list" in first["error"]["message"]
-    assert "callgate allow" in first["error"]["message"]
+    assert "callgate servers" in first["error"]["message"]
     assert (first["id"], second["id"], batch[0]["id"]) == (1, 2, 3)
     assert first["error"]["code"] == 403
     assert "not on the list" in scene.relay.out.complaints[0]
@@ -610,3 +610,17 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_the_connection(body: bytes
     with pytest.raises(ValueError, match=r"effect|JSON|object"):
         scene.relay.answered(asked.serial, body, scene.now)
     assert scene.to_server() == b""
+
+
+def test_a_mode_that_changes_says_how_long_a_daemon_that_is_away_is_waited_for() -> None:
+    scene = Scene(enforce=False, gate=False)
+    scene.relay.learn(enforce=True, on_doubt=frames.DENY)
+    scene.client(call(1))
+    scene.wait(DEADLINE / 2)
+    assert scene.told() == []
+    scene.wait(DEADLINE / 2)
+    assert scene.told()[0]["result"]["isError"] is True
+    scene.relay.learn(enforce=False, on_doubt=frames.DENY)
+    scene.client(call(2))
+    scene.wait(0)
+    assert scene.to_server() == line(call(2))

@@ -134,3 +134,17 @@ def test_calls_go_on_while_an_opening_waits() -> None:
     scene.client(call(1))
     scene.server(json.dumps({"jsonrpc": "2.0", "id": 9, "result": {}}).encode() + b"\n")
     assert scene.told() == [{"jsonrpc": "2.0", "id": 9, "result": {}}]
+
+
+def test_a_mode_that_changes_holds_for_what_a_running_server_shows() -> None:
+    scene = Scene(enforce=False)
+    scene.relay.learn(enforce=True, on_doubt=frames.DENY)
+    ask(scene, "initialize")
+    scene.server(OPENED)
+    assert scene.to_client() == b""
+    scene.rule(frames.DENY, reason="no")
+    assert scene.told()[0]["result"]["instructions"] == ""
+    scene.relay.learn(enforce=False, on_doubt=frames.DENY)
+    ask(scene, "initialize", 1)
+    scene.server(OPENED.replace(b'"id":0', b'"id":1'))
+    assert scene.to_client()
