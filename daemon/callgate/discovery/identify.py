@@ -6,17 +6,21 @@ Identities of kind `exe` are SHA-256 digests, in hex, over one of:
 - `python -m name`: `of_words("module", name, digest of the module's file)`;
 - everything in doubt: `of_words("command", folder or "", number of words, words..., digests...)` over the whole
   command line, the folder where it matters, and the code files that it names. No approval of something else covers it.
-Libraries that the code loads, and variables of the environment, are not part of an identity.
+  Where variables of the environment are the doubt, `"environment"`, their number, names and values under this
+  machine's key, and the files that they name, follow: equal launches are equal, and no value can be guessed from it.
+Libraries that the code loads are not part of an identity.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from callgate.discovery import nearby, programs
+from callgate.discovery import nearby, programs, surroundings
 from callgate.discovery.digest import Digests, is_file, of_words
+from callgate.discovery.launch.environment import Usual, doubtful, files_in, is_relative
 from callgate.discovery.launch.read import behind_ours, read_launch
 from callgate.discovery.launch.target import Executable, Launched, Module, Package, Script, Target, Unknown, Url
 from callgate.discovery.launch.words import program, words
@@ -28,6 +32,8 @@ from callgate.system.paths import home_of
 
 CODE_FILES_MAX = 8
 """Files named in a doubtful command line whose bytes become part of its identity."""
+VARIABLES_SHOWN = 5
+"""Names of variables in one sentence."""
 _CODE = tuple(
     words(
         ".js .mjs .cjs .ts .mts .cts .tsx .py .pyz .jar .dll .rb .pl .php .sh .bash .ps1 .lua .go .rs .wasm .exe "
@@ -42,13 +48,14 @@ class Identifier:
     """Identifies launches; remembers the digests of files. Safe to use from several threads.
 
     `own` are the folders of our launchers and shim, `home` the person's home; both default to what this process's
-    environment says.
+    environment says. `key` is this machine's own: what is digested under it cannot be guessed from the digest.
     """
 
-    def __init__(self, own: Iterable[str] | None = None, home: str | None = None) -> None:
+    def __init__(self, own: Iterable[str] | None = None, home: str | None = None, key: bytes = b"") -> None:
         self._digests = Digests()
         self._own = tuple(own) if own is not None else own_folders()
         self._home = home if home is not None else _home()
+        self._key = key
 
     def identify(self, launch: Launch) -> Identified:
         """What `launch` would run. Never raises: what cannot be identified has an identity of its own, that of the
@@ -59,11 +66,12 @@ class Identifier:
         try:
             return self._identify(launch, Place(launch.cwd, launch.path, self._home, self._own))
         except ValueError:  # half of a surrogate pair or a NUL byte in a path
-            digest = of_words("command", launch.cwd, str(len(launch.argv)), *launch.argv)
+            variables = tuple(doubtful(launch.env, Usual((self._home,))).items())
+            digest = of_words("command", launch.cwd, str(len(launch.argv)), *launch.argv, *self._keyed(variables))
             return _exe(digest, "could not be identified by what it runs: it holds text that no path can")
 
     def _identify(self, launch: Launch, place: Place) -> Identified:
-        launched = self._with_doubts(read_launch(launch.argv, self._own), place)
+        launched = self._with_doubts(self._with_variables(read_launch(launch.argv, self._own), launch, place), place)
         target = launched.target
         package = target.via if isinstance(target, Url) else target
         if isinstance(package, Package) and not launched.caveats:
@@ -97,6 +105,29 @@ class Identifier:
         tools = launched.tools[:-1] if isinstance(launched.target, Executable) else launched.tools
         doubts = [why for tool in tools if (why := programs.doubt(tool, place))]
         return replace(launched, caveats=launched.caveats + tuple(doubts), place_matters=True) if doubts else launched
+
+    def _with_variables(self, launched: Launched, launch: Launch, place: Place) -> Launched:
+        """The launch with a caveat if variables of the environment may change what it runs."""
+        unclear = launched.caveats or isinstance(launched.target, Executable)
+        runners = None if unclear else frozenset(map(program, launched.tools))
+        found = doubtful(launch.env, surroundings.usual(launch.env, place), runners)
+        if not found:
+            return launched
+        names = list(found)
+        shown = ", ".join(names[:VARIABLES_SHOWN]) + (" and others" if len(names) > VARIABLES_SHOWN else "")
+        return replace(
+            launched.doubt(f"the environment sets {shown}, which may change what is started"),
+            variables=tuple(found.items()),
+            place_matters=launched.place_matters or any(map(is_relative, found.values())),
+        )
+
+    def _keyed(self, variables: Sequence[tuple[str, str]]) -> Iterator[str]:
+        """Words of a digest for variables, whose values may be secrets."""
+        if variables:
+            yield from ("environment", str(len(variables)))
+        for name, value in variables:
+            yield name
+            yield hmac.digest(self._key, value.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def _near(self, package: Package, launched: Launched, place: Place) -> tuple[Launched, nearby.LocalBin | None]:
         """The launch with a caveat if the folder may make the runner start something else; what it starts instead."""
@@ -175,8 +206,12 @@ class Identifier:
         for tool in launched.tools:
             if programs.doubt(tool, place) and (found := programs.find(tool, place)):
                 files.append(self._digest_or_not(found.real))
+        for path in (path for _, value in launched.variables for path in files_in(value)):
+            if len(files) < CODE_FILES_MAX and is_file(path):
+                files.append(self._digest_or_not(path))
         folder = launch.cwd if launched.place_matters else ""
-        digest = of_words("command", folder, str(len(launch.argv)), *launch.argv, *files)
+        variables = self._keyed(launched.variables)
+        digest = of_words("command", folder, str(len(launch.argv)), *launch.argv, *files, *variables)
         return _exe(
             digest, "could not be identified by what it runs: " + "; ".join(launched.caveats), *_guess(launched)
         )

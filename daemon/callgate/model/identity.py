@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,6 +54,8 @@ class Launch:
     cwd: str
     path: str = ""
     """The PATH of the starting process: what a bare command name is looked up in."""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """Its other variables, as far as they may change what is started. Values may be secrets: decide by, never keep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from callgate.detect import listing as listings
@@ -18,6 +18,8 @@ TEXT_MAX = 4096
 """Characters kept of a text that a shim tells about itself, for people."""
 ARGV_MAX = 1024
 """Arguments kept of a command line."""
+VARIABLES_MAX = 2000
+"""Variables of one environment; all of their text fits into a frame."""
 TOOLS_MAX = 20_000
 """Tools of one listing that are looked at; a longer listing cannot be decided."""
 KINDS = {
@@ -41,6 +43,8 @@ class Hello:
     path: str
     build: str
     server_pid: int
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that may change what is started. Values may be secrets: to decide by, not to keep."""
 
 
 def hello(body: bytes) -> Hello:
@@ -75,7 +79,17 @@ def hello(body: bytes) -> Hello:
         path=whole("path"),
         build=text("build"),
         server_pid=server_pid,
+        env=_variables(said.get("env", {})),
     )
+
+
+def _variables(said: object) -> dict[str, str]:
+    """What a shim tells of its environment, whole: what is cut could not be told apart. Raises ProtocolError."""
+    if not isinstance(said, Mapping) or len(said) > VARIABLES_MAX:
+        raise ProtocolError("shim", f"tells no environment, or more than {VARIABLES_MAX} variables of it")
+    if not all(isinstance(value, str) for value in said.values()):
+        raise ProtocolError("shim", "gives a variable that is not text")
+    return dict(said)
 
 
 def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:

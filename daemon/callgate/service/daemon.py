@@ -89,7 +89,7 @@ class Daemon:
         )
         self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")
-        self.survey = Survey()
+        self.survey = Survey(surroundings(os.environ, home).home, self.key)
         self.undertaker = ThreadPoolExecutor(1, thread_name_prefix="callgate-reap")
         self.listener = Listener(
             sockets.listen(where.gate_socket), self.gate, self.survey, self.workers, self.undertaker

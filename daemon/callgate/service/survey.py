@@ -24,12 +24,12 @@ STEP = 0.01
 class Survey:
     """Answers the desk's questions from the operating system. Safe to use from several threads."""
 
-    def __init__(self) -> None:
-        self._identifier = Identifier()
+    def __init__(self, home: str | None = None, key: bytes = b"") -> None:
+        self._identifier = Identifier(home=home, key=key)
 
     def meet(self, hello: Hello, peer: Peer) -> Session:
         """The session of a shim: its caller by process ancestry, its server by what would really run."""
-        found = self._identifier.identify(Launch(hello.argv, hello.cwd, hello.path))
+        found = self._identifier.identify(Launch(hello.argv, hello.cwd, hello.path, hello.env))
         agent = agent_of(peer.pid, ALL)
         if agent is not None:
             root, start, name, evidence = agent.pid, agent.start, agent.id, agent.evidence

@@ -18,6 +18,7 @@ from callgate.agents import ALL
 from callgate.audit.argv import redact_argv, redact_url
 from callgate.discovery.drift import Drift, drift
 from callgate.discovery.identify import Identifier
+from callgate.discovery.launch.environment import is_risky
 from callgate.discovery.launch.urls import normal
 from callgate.discovery.live import running
 from callgate.discovery.scan import scan
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
+NAMES_SHOWN = 5
+"""Names of variables in one sentence."""
+NAME_MAX = 60
+"""Characters of each."""
 WANTED_MAX = 64 * 1024
 """Bytes of our own note of what is to be kept wrapped."""
 REST = 3.0
@@ -66,7 +71,7 @@ class Worker:
         self.inventory = Inventory()
         self._around = around
         self._owner = owner
-        self._identifier = Identifier()
+        self._identifier = Identifier(home=around.home, key=owner.key)
         self._wrapper = Wrapper(where, owner.settings, around)
         self._plan = Plan()
         self._lock = threading.RLock()
@@ -198,7 +203,13 @@ class Worker:
         if entry.transport is Transport.HTTP and entry.url:
             return Identified(ServerIdentity("url", normal(entry.url) or entry.url), "the address in the entry")
         path = self._around.env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-        return self._identifier.identify(Launch(entry.argv, entry.cwd or entry.project or self._around.home, path))
+        found = self._identifier.identify(Launch(entry.argv, entry.cwd or entry.project or self._around.home, path))
+        names = sorted({name[:NAME_MAX] for name in entry.env_names if is_risky(name)})
+        if not names:
+            return found
+        shown = ", ".join(names[:NAMES_SHOWN]) + (" and others" if len(names) > NAMES_SHOWN else "")
+        warning = f"the entry sets {shown}, which may change what is started: settled when it is launched"
+        return replace(found, evidence=f"{found.evidence}; {warning}")
 
     def problems(self) -> Iterable[str]:
         """What went wrong in the last look."""

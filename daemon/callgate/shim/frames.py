@@ -16,8 +16,9 @@ MAX_INSPECTED = 1024 * 1024
 HELLO = 1
 """Body: JSON object; the first frame of each connection and the launch question. Fields:
 version, uid (16 hex digits, the same after a reconnect), resumed (bool), launcher (agent id the launcher was made
-for, or ""), entry (name of the server in that config), argv, cwd, path (the PATH), pid, server_pid (0 before the
-start), build."""
+for, or ""), entry (name of the server in that config), argv, cwd, path (the PATH), env (name to value: the variables
+that may change what is started; they may hold secrets, so they are never kept), pid, server_pid (0 before the start),
+build."""
 ASK = 2
 """Body: flags (1 byte) + raw bytes of one JSON-RPC tools/call request. The gate answers when its row is durable."""
 LIST = 3
@@ -31,6 +32,15 @@ NOTE = 4
 ANSWER = 16
 """Body: effect (1 byte) + UTF-8 JSON object. To HELLO and ASK: {rule, reason}; nothing after the effect byte when
 allowed without more to say. To LIST: {hide: [names]} (of templates: their URI templates)."""
+
+# env of HELLO
+TELLING = (
+    b"LD_", b"DYLD_", b"GCONV_PATH", b"OPENSSL_", b"BASH_", b"BASHOPTS", b"SHELLOPTS", b"HOME=", b"XDG_C", b"XDG_DATA_",
+    b"PYTHON", b"UV_", b"PIP_", b"PIPX_", b"NODE_", b"NPM_CONFIG_", b"PNPM_", b"YARN_", b"COREPACK_", b"BUN_", b"DENO_",
+    b"TSX_", b"TS_NODE_", b"GIT_", b"DOCKER_", b"CONTAINER_", b"RUBY", b"PERL5", b"CLASSPATH", b"JAVA_TOOL_OPTIONS",
+    b"JDK_JAVA_", b"_JAVA_",
+)  # fmt: skip
+"""How the names of variables begin that change what a runner, an interpreter or the loader starts, in upper case."""
 
 # flags of ASK and LIST
 RETRY = 1
@@ -48,6 +58,15 @@ be hidden is "", which stands for the server's instructions."""
 ALLOW, ASK_USER, DENY = 0, 1, 2
 EFFECTS = ("allow", "ask", "deny")
 """Their names, in files."""
+
+
+def telling(env: dict[bytes, bytes]) -> dict[str, str]:
+    """The variables by which the gate judges what would really be started."""
+    return {
+        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, value in env.items()
+        if (name.upper() + b"=").startswith(TELLING)
+    }
 
 
 def pack(kind: int, serial: int, body: bytes = b"") -> bytes:

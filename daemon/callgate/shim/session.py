@@ -7,7 +7,7 @@ import posix
 import time
 
 from callgate.shim.conf import Conf
-from callgate.shim.frames import MAX_BODY, VERSION
+from callgate.shim.frames import MAX_BODY, VERSION, telling
 from callgate.shim.gate_link import GateLink
 from callgate.shim.jsonrpc import dumps
 from callgate.shim.poller import HUNG_UP, READ, WRITE, Poller
@@ -49,8 +49,9 @@ class Session:
             "pid": posix.getpid(), "server_pid": 0, "build": conf.build,
         }  # fmt: skip
         hello = dumps(self._about)
-        if len(hello) > MAX_BODY - 1024:
-            raise ValueError("the command line is too long to be looked at")
+        self._about["env"] = telling(posix.environ)  # after the spool's copy: no value is ever written to a file
+        if len(dumps(self._about)) > MAX_BODY - 1024:
+            raise ValueError("the command line or the environment is too long to be looked at")
         self._load = load
         self._spool = Spool(conf.spool, uid, conf.mode, hello)
         terms = Terms(uid, conf.enforce, conf.on_doubt, conf.deadline, conf.message_max)

@@ -68,6 +68,20 @@ def test_a_hello_is_read_and_its_texts_are_cut() -> None:
     assert len(read.entry) == questions.TEXT_MAX
 
 
+@pytest.mark.parametrize("env", [None, [], "x", {"A": 1}, {"A": None}, {f"LD_{n}": "" for n in range(2001)}])
+def test_an_environment_that_makes_no_sense_is_refused(env: object) -> None:
+    with pytest.raises(ProtocolError):
+        questions.hello(json.dumps(hello(env=env)).encode())
+
+
+def test_an_environment_is_read_whole_and_not_shown() -> None:
+    said = {"LD_PRELOAD": "s" * 100_000, "\x1b\ud800": "\x00"}
+    found = questions.hello(json.dumps(hello(env=said)).encode())
+    assert found.env == said
+    assert "sss" not in repr(found)
+    assert questions.hello(json.dumps(hello()).encode()).env == {}
+
+
 @pytest.mark.parametrize("field", ["cwd", "path"])
 def test_what_programs_are_looked_up_by_is_never_cut(field: str) -> None:
     """Else a PATH could be made that leads us to the approved program and the shim to another one."""

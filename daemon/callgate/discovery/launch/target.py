@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Launched:
     caveats: tuple[str, ...] = ()
     place_matters: bool = True
     """The folder in which it is started may change what it runs."""
+    variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The variables, with their values, that may change what it runs: the reason of a caveat."""
 
     def doubt(self, *caveats: str) -> Launched:
         """The same with more caveats."""
