@@ -102,6 +102,12 @@ def flood():
         write(b'{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"' + b"f" * 1000 + b'"}}\n')
 
 
+def listings():
+    for _ in sys.stdin.buffer:  # the first request is answered with lists that nobody asked for
+        while True:
+            write(b'{"jsonrpc":"2.0","id":"other","result":{"tools":[{"name":"%s"}]}}\n' % (b"l" * 1000))
+
+
 def endless():
     write(b'{"jsonrpc":"2.0","id":1,"result":{"x":"')
     while True:

@@ -56,6 +56,13 @@ def field(pid: int, file: str, name: str) -> int:
     return int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
+def is_blocked(pid: int) -> bool:
+    """Has this process written nothing for a while?"""
+    before = field(pid, "io", "wchar")
+    select.select([], [], [], 0.3)
+    return field(pid, "io", "wchar") == before
+
+
 def until(ready: Callable[[], bool], every: float = 0.01) -> None:
     """Wait, within bounds."""
     end = time.monotonic() + 20
@@ -179,6 +186,18 @@ def test_a_client_that_does_not_read_stops_the_server_and_not_the_memory(place: 
         until(stalled, every=0.2)
         assert read[-1] < 4 << 20
         assert shim.line() == first
+
+
+def test_a_server_that_lists_without_end_is_not_read_while_the_gate_thinks(place: Place, gate: Gate) -> None:
+    place.settle("enforce", deadline=20.0)
+    gate.decide = only_hello
+    with Shimmed(place.command(*peer("listings"))) as shim:
+        shim.send({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        gate.wait(lambda gate: len(gate.of(frames.LIST)) > 500)
+        pid = pid_of(shim)
+        until(lambda: is_blocked(pid))
+        assert len(gate.of(frames.LIST)) < 1200  # a megabyte of them, and what one read brings
+        assert field(shim.process.pid, "status", "VmHWM") < 40_000
 
 
 def test_bad_messages_are_answered_and_the_session_goes_on(place: Place, gate: Gate) -> None:

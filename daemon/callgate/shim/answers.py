@@ -86,6 +86,7 @@ class Answers:
         "_told",
         "enforce",
         "held",
+        "held_bytes",
     )
 
     def __init__(self, out: Out, questions: Questions, message_max: int, *, enforce: bool) -> None:
@@ -103,6 +104,8 @@ class Answers:
         self._told = False
         self.held = 0
         """Lines that wait for the gate."""
+        self.held_bytes = 0
+        """Their size: the more of them wait, the less is to be read."""
 
     def expect_call(self, id_text: str, serial: int, now: float) -> None:
         """A call was forwarded: its answer will be noted."""
@@ -160,6 +163,7 @@ class Answers:
         line.waiting -= 1
         if not line.waiting:
             self.held -= 1
+            self.held_bytes -= len(line.raw)
             self._out.client.append(line.edited())
 
     def _look(self, line: bytes, size: int, now: float) -> None:
@@ -227,6 +231,7 @@ class Answers:
             return
         held.waiting = len(waiting)
         self.held += 1
+        self.held_bytes += len(line)
         for message, shown in waiting:
             self._ask(Listing(held, message, shown), now)
 

@@ -129,6 +129,11 @@ class Relay:
         return self._requests.held + sum(map(len, self._early))
 
     @property
+    def held_answers(self) -> int:
+        """Bytes of the server that wait for the gate."""
+        return self._answers.held_bytes
+
+    @property
     def owes_server(self) -> bool:
         """Is something of the client still on its way to the server?"""
         return bool(self._requests.held) or self.launch is WAITING

@@ -262,7 +262,10 @@ class Session:
         wanted = {self._poller.wake: READ}
         if not self._client.broken:
             wanted[1] = WRITE if waiting else 0
-        if server is not None and server.stdout >= 0 and waiting <= QUEUE_MAX:
+        said = waiting + self._relay.held_answers
+        if gate is not None and self._questions.open:  # else nothing would end the wait for a gate that hangs
+            said += gate.size
+        if server is not None and server.stdout >= 0 and said <= QUEUE_MAX:
             wanted[server.stdout] = READ
         if server is not None and server.input is not None and server.input.size:
             wanted[server.input.fd] = WRITE

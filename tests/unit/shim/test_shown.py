@@ -11,7 +11,7 @@ import pytest
 from callgate.shim import frames
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
-from scene import Scene, call
+from scene import Scene, call, line
 
 OPENED = b'{"jsonrpc":"2.0","id":0,"result":{"capabilities":{}, "instructions" : "Be \\u0062rief.","serverInfo":{}}}\n'
 
@@ -148,3 +148,13 @@ def test_a_mode_that_changes_holds_for_what_a_running_server_shows() -> None:
     ask(scene, "initialize", 1)
     scene.server(OPENED.replace(b'"id":0', b'"id":1'))
     assert scene.to_client()
+
+
+def test_what_the_server_shows_counts_as_held_until_the_gate_has_spoken() -> None:
+    scene = Scene()
+    ask(scene, "tools/list", 7)
+    lists = [line({"id": "other", "result": {"tools": [{"name": f"a{n}"}]}}) for n in range(3)]
+    scene.server(*lists)
+    assert scene.relay.held_answers == sum(map(len, lists))
+    scene.rule(frames.ALLOW, hide=[])
+    assert scene.relay.held_answers == 0 and scene.to_client() == b"".join(lists)
