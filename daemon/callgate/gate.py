@@ -61,6 +61,8 @@ class Gate:
     payload_key: bytes
     policies: Callable[[], Policies | None] = lambda: None
     pins: Pins | None = None
+    stated_pins: Callable[[], PinRules | None] = lambda: None
+    """What the registry says that changes of a definition may do alone; None leaves it to the settings."""
     suspended_until: int = 0
     """Nanoseconds: until then the policy stops nothing (break-glass), and rows say what it would have done."""
     unsettled: bool = False
@@ -118,7 +120,7 @@ class Gate:
         """
         judged = Judged()
         if self.pins is not None:
-            judged = self.pins.listed(session, listing, self.rules(), self.settings.pins, self.now())
+            judged = self.pins.listed(session, listing, self.rules(), self.pin_rules, self.now())
         for found in judged.findings:
             detail = {"kind": listing.kind.value, **found.detail}
             row = self._event(found.kind, session, found.verdict, uid=session.uid, tool=found.name, detail=detail)
@@ -136,6 +138,11 @@ class Gate:
         else:
             hidden = [name for name, verdict in judged.verdicts.items() if verdict.effect is Effect.DENY]
         return [*hidden, *listing.nameless] if self.settings.mode is Mode.ENFORCE else []
+
+    @property
+    def pin_rules(self) -> PinRules:
+        """What changes of a definition may do alone."""
+        return self.stated_pins() or self.settings.pins
 
     def left(self, session: Session) -> None:
         """A session has ended."""
@@ -194,7 +201,7 @@ class Gate:
         if self.pins is None or tool is None:
             return None
         try:
-            return self.pins.verdict(session, tool, self.rules(), self.settings.pins)
+            return self.pins.verdict(session, tool, self.rules(), self.pin_rules)
         except RegistryError as error:
             log.error("%s", error)
             return ladder.doubt(self.settings.on_doubt, "its pin cannot be read")

@@ -70,7 +70,7 @@ def diff(server: Server, name: Name = None, as_json: AsJson = False) -> None:
     if not found["items"]:
         say("[green]✓[/] everything that {server} lists is as it was approved", server=found["server"])
     for item in found["items"]:
-        _show(item)
+        show_item(item)
     if found["more"]:
         say("[yellow]{count} more are not shown[/]: name them one by one", count=found["more"])
 
@@ -88,7 +88,7 @@ def approve(
     wanted = [item for item in found["items"] if item["state"] != "approved"]
     if not as_json:
         for item in wanted:
-            _show(item)
+            show_item(item)
         if not wanted:
             say("[green]✓[/] there is nothing to approve")
             return
@@ -119,7 +119,7 @@ def forget(server: Server, name: Name = None, as_json: AsJson = False) -> None:
         say("forgot {count} of {server}", count=plural(done["forgotten"], "definition"), server=done["server"])
 
 
-def _show(item: dict[str, Any]) -> None:
+def show_item(item: dict[str, Any]) -> None:
     """One definition: its state, the reasons, and both texts line by line. All of it may be hostile."""
     text.console.print(_state(item["state"]), cell(item["kind"]), cell(item["name"], "bold"), cell(item["rule"], "dim"))
     for reason in item["reasons"]:

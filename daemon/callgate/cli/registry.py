@@ -79,7 +79,7 @@ def add(
         wanted = Effect.of(effect)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    _edited(admin.add(folder, source, requests, wanted, canary=canary, dry_run=dry_run), folder, as_json)
+    edited(admin.add(folder, source, requests, wanted, canary=canary, dry_run=dry_run), folder, as_json)
 
 
 @app.command()
@@ -94,7 +94,7 @@ def revoke(
     """Deny a server in the document; it counts once signed and published."""
     from callgate.service import registry_admin as admin
 
-    _edited(admin.revoke(folder, server, remove=remove, canary=canary, dry_run=dry_run), folder, as_json)
+    edited(admin.revoke(folder, server, remove=remove, canary=canary, dry_run=dry_run), folder, as_json)
 
 
 @app.command()
@@ -230,7 +230,8 @@ def request(
     say("  send this file to whoever keeps the registry; `callgate registry add --requests` takes it")
 
 
-def _edited(done: dict[str, Any], folder: Path, as_json: bool) -> None:
+def edited(done: dict[str, Any], folder: Path, as_json: bool) -> None:
+    """What an edit of the document changed, and what comes next."""
     if as_json:
         show_json(done)
         return

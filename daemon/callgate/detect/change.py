@@ -54,7 +54,7 @@ def compare(old: Definition, new: Definition) -> Change:
     if old.pin.same(new.pin):
         return Change(())
     before, after = old.value, new.value
-    reasons = []
+    reasons: list[Reason] = []
     if old.pin.digest != new.pin.digest:
         reasons += _first(new.kind, before, after)
     if old.pin.second != new.pin.second:

@@ -11,6 +11,7 @@ from typing import Any
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.identity import ServerIdentity
+from callgate.model.pin import Pins
 from callgate.policy.allowlist import ANY_TOOL, Allowlist, Approval
 from callgate.registry import pinned
 
@@ -62,6 +63,22 @@ def with_effect(
             return changed
     changed["servers"] = [*changed.get("servers", []), _new(identity, tool, effect, name)]
     changed["metadata"] = {"count": len(changed["servers"])}
+    return changed
+
+
+def with_pins(document: object, source: str, server: str, pins: Pins) -> Document:
+    """The document after all entries of that name or identity got these pins, in place of those they had.
+
+    Raises RegistryError if there is no such entry.
+    """
+    rules(document, source)
+    changed: Document = copy.deepcopy(dict(document))  # type: ignore[call-overload]  # rules() has looked
+    entries = changed.get("servers", [])
+    matching = [one for one in entries if server in (one["server"]["name"], *one["_meta"][META]["identities"])]
+    if not matching:
+        raise RegistryError(server, f"is on no entry in {source}", "add it first: `callgate registry add`")
+    for entry in matching:
+        entry["_meta"][META]["pins"] = pinned.written(pins)
     return changed
 
 

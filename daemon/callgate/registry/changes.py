@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping
 
+from callgate.model.pin import Kind, Pins
 from callgate.policy.allowlist import Approval
 from callgate.registry import bundle, roles
 
@@ -45,13 +46,31 @@ def _servers(old: Mapping[tuple[str, int], Approval], new: Mapping[tuple[str, in
     lines += [f"+ {one.name}: {_said(one)}" for key, one in new.items() if key not in old]
     for key, one in new.items():
         if key in old and old[key] != one:
-            lines.append(f"~ {one.name}: {_said(old[key])} -> {_said(one)}")
+            said, says = _said(old[key]), _said(one)
+            lines += [f"~ {one.name}: {said} -> {says}"] if said != says else []
+            lines += [f"~ {one.name}: {line}" for line in _pins(old[key].pins, one.pins)]
     return lines or ["~ the document, but no approval in it"]
 
 
 def _said(one: Approval) -> str:
     tools = ", ".join(f"{tool} {effect.word}" for tool, effect in sorted(one.tools.items()))
     return f"{one.effect.word} {', '.join(map(str, one.identities))}" + (f" ({tools})" if tools else "")
+
+
+def _pins(old: Pins, new: Pins) -> list[str]:
+    lines = []
+    for kind in Kind:
+        before, after = old.get(kind), new.get(kind)
+        if before is None or after is None:
+            counts = [f"{len(pins)} {kind}" if pins is not None else f"no {kind}" for pins in (before, after)]
+            lines += [f"pins {counts[0]} -> {counts[1]}"] if counts[0] != counts[1] else []
+            continue
+        lines += [f"{kind.noun} {name} is no longer pinned" for name in before if name not in after]
+        lines += [f"{kind.noun} {name} is pinned" for name in after if name not in before]
+        lines += [
+            f"{kind.noun} {name} is pinned anew" for name in after if name in before and before[name] != after[name]
+        ]
+    return lines
 
 
 def _text(path: str, old: bytes | None, new: bytes | None) -> list[str]:

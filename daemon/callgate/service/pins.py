@@ -125,7 +125,7 @@ class Pins:
         }
 
     def _standing(self, server: ServerIdentity, key: Key, version: Version) -> tuple[Verdict | None, list[Json]]:
-        rules, settings = self._daemon.registry.rules, self._daemon.settings.pins
+        rules, settings = self._daemon.registry.rules, self._daemon.gate.pin_rules
         change = self._book.change(server, key, version, rules)
         verdict = self._book.standing(server, key, version, rules, settings)
         return verdict, [

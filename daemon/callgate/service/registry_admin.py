@@ -17,6 +17,7 @@ from securesystemslib.signer import CryptoSigner, Key
 
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
+from callgate.model.pin import Pins
 from callgate.registry import (
     activation,
     additions,
@@ -120,6 +121,15 @@ def revoke(folder: Path, server: str, *, remove: bool, canary: bool, dry_run: bo
     with _changing(folder) as repository:
         path = str(repository.source / _servers(canary))
         document = additions.revoke(_document(repository, canary), server, path, remove=remove)
+        changed = _edit(repository, document, canary, dry_run)
+    return {"changes": changed, "skipped": [], "requests": [], "dry_run": dry_run}
+
+
+def pin(folder: Path, server: str, pins: Pins, *, canary: bool, dry_run: bool) -> Json:
+    """Put pins into the entries of that name or identity. Raises RegistryError."""
+    with _changing(folder) as repository:
+        path = str(repository.source / _servers(canary))
+        document = bundle.with_pins(_document(repository, canary), path, server, pins)
         changed = _edit(repository, document, canary, dry_run)
     return {"changes": changed, "skipped": [], "requests": [], "dry_run": dry_run}
 
