@@ -13,6 +13,8 @@ CALLS_MAX = 10_000
 """Calls whose answer is awaited, for the notes; a server that never answers must not make us grow."""
 LOOK_MAX = 64 * 1024
 """Bytes of a message in which the shim looks for what the notes tell. Larger ones are results."""
+WISHES_MAX = 20
+"""Notes in one second of what the server asks of the client; each is a row of the log. The others are counted."""
 NOISE_MAX = 5
 """Lines that are no JSON which are noted in one session."""
 
@@ -83,7 +85,9 @@ class Answers:
         "_openings",
         "_out",
         "_questions",
+        "_second",
         "_told",
+        "_wishes",
         "enforce",
         "held",
         "held_bytes",
@@ -102,6 +106,9 @@ class Answers:
         self._batches: list[tuple[set[object], list[str]]] = []
         self._noise = 0
         self._told = False
+        self._second = 0.0
+        self._wishes = 0
+        """What the server has asked of the client since `_second`."""
         self.held = 0
         """Lines that wait for the gate."""
         self.held_bytes = 0
@@ -126,6 +133,8 @@ class Answers:
 
     def feed(self, chunk: bytes, now: float) -> None:
         """Bytes from the server."""
+        if self._wishes > WISHES_MAX and now >= self._second + 1:
+            self._note_more()
         for line in self._lines.feed(chunk):
             if isinstance(line, Oversize):
                 self._oversize(line)
@@ -141,6 +150,7 @@ class Answers:
 
     def finish(self) -> None:
         """The server has said all: what it left without a newline goes on too, unless it could be a list of tools."""
+        self._note_more()
         rest = self._lines.rest()
         if rest and not self._lists:
             self._out.client.append(rest)
@@ -182,9 +192,24 @@ class Answers:
             if b'"method"' in line:
                 method = mcp.peek_request(line)
                 if method is not None:
-                    self._questions.note(b'{"what":"said","direction":"server","method":"%b"}' % method)
+                    self._note_wish(method, now)
             elif line.lstrip()[:1] not in (b"{", b"[", b""):
                 self._note_noise(line)
+
+    def _note_wish(self, method: bytes, now: float) -> None:
+        """The server asks something of the client. How often it may say so in our log is not its choice."""
+        if now >= self._second + 1:
+            self._note_more()
+            self._second = now
+        self._wishes += 1
+        if self._wishes <= WISHES_MAX:
+            self._questions.note(b'{"what":"said","direction":"server","method":"%b"}' % method)
+
+    def _note_more(self) -> None:
+        more = self._wishes - WISHES_MAX
+        self._wishes = 0
+        if more > 0:
+            self._questions.note(b'{"what":"said","direction":"server","method":"","more":%d}' % more)
 
     def _note_noise(self, line: bytes) -> None:
         self._noise += 1

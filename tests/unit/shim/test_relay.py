@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from callgate.shim import frames
+from callgate.shim.answers import WISHES_MAX
 from callgate.shim.relay import REFUSED, STARTED, WAITING
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
@@ -624,3 +625,20 @@ def test_a_mode_that_changes_says_how_long_a_daemon_that_is_away_is_waited_for()
     scene.client(call(2))
     scene.wait(0)
     assert scene.to_server() == line(call(2))
+
+
+def test_a_server_that_asks_without_end_fills_no_log() -> None:
+    scene = Scene()
+    scene.notes()
+    wish = {"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage", "params": {}}
+    scene.server(*[wish] * 1000)
+    assert scene.to_client() == line(wish) * 1000
+    assert [note["method"] for note in scene.notes()] == ["sampling/createMessage"] * WISHES_MAX
+    scene.wait(1)
+    scene.server({"method": "notifications/progress"})
+    assert [note["more"] for note in scene.notes()] == [1000 - WISHES_MAX]
+    scene.server(*[wish] * (WISHES_MAX + 1))
+    assert len(scene.notes()) == WISHES_MAX
+    scene.relay.server_ended()
+    scene.relay.server_ended()
+    assert [note["more"] for note in scene.notes()] == [1]
