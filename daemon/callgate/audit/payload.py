@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
-import json
+from _json import encode_basestring_ascii, make_encoder
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from callgate.audit.patterns import may_hold
@@ -39,18 +40,34 @@ def keep(arguments: Mapping[str, object] | None, policy: Payload, cap: int, key:
     if policy is Payload.NONE or arguments is None:
         return None
     try:
-        whole = _encode(arguments)
+        whole = _canonical(arguments)
     except (ValueError, RecursionError, TypeError):
         return Kept("", 0, cut=True)
-    digest = hmac.digest(key, b"callgate.payload\x00" + whole.encode("ascii"), "sha256")
+    mac = _keyed(key).copy()
+    mac.update(whole.encode("ascii"))
+    digest = mac.digest()
     if policy is Payload.DIGEST:
         return Kept(digest.hex(), len(whole))
     text, redactions = whole, 0
     if policy is Payload.REDACTED and may_hold(whole[: cap + OVERLAP].encode("ascii")):
         plain, redactions = redact(arguments, key, cap)
-        text = _encode(plain)
+        text = _canonical(plain)
     salt = sha256(b"callgate.salt\x00" + digest + key).digest()[:16]
     return Kept(digest.hex(), len(whole), text[:cap], redactions, len(text) > cap or len(whole) > cap, salt)
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+@lru_cache(maxsize=4)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """The beginning of each digest under this key; to set up a key takes longer than to digest a small payload."""
+    return hmac.new(key, b"callgate.payload\x00", "sha256")
+
+
+def _canonical(value: object) -> str:
+    return "".join(_write(value, 0))
+
+
+def _unwritable(value: object) -> None:
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_write = make_encoder(None, _unwritable, encode_basestring_ascii, None, ":", ",", True, False, True)

@@ -42,7 +42,7 @@ class Writer:
         self.pending = 0
         """Rows staged since the last commit."""
         self._connection = connection
-        self._execute = connection.execute
+        self._execute = connection.cursor().execute
         self._witness = witness
         self._durable: Mark = at.last
         self._last: Mark = at.last

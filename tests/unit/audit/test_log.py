@@ -20,6 +20,15 @@ def test_a_row_is_canonical_json_without_its_empty_fields() -> None:
     )
 
 
+def test_every_row_is_canonical_json() -> None:
+    hostile = 'q"\\\n\x00\x7f\u2028\ud800\U0001f600'
+    texts = ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode")
+    full = event(**dict.fromkeys(texts, hostile), detail={hostile: [1.5, -1, {"z": 1, "a": hostile}], "a": 2**60})
+    for one in (event(), event(kind=hostile), full, event(time=-5, detail={"x": None})):
+        body = encode(one, 7, {"payload": {"size": 3, "digest": "d"}})
+        assert body == json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))
+
+
 def test_what_was_encoded_is_decoded() -> None:
     said = event(
         uid="u", session="s", agent="a", server="npm:x", entry="e", tool="t\u00e9\ud800", effect="deny", rule="r",

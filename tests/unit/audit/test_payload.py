@@ -1,5 +1,6 @@
 """What each policy keeps of a call's arguments."""
 
+import hmac
 import json
 
 from callgate.audit.payload import keep
@@ -22,6 +23,12 @@ def test_digest_keeps_a_keyed_digest_only() -> None:
     assert kept == keep(dict(reversed(ARGUMENTS.items())), Payload.DIGEST, 1000, KEY)
     other = keep(ARGUMENTS, Payload.DIGEST, 1000, b"x" * 32)
     assert other is not None and other.digest != kept.digest
+
+
+def test_a_digest_is_the_same_in_every_release() -> None:
+    kept = keep(ARGUMENTS, Payload.DIGEST, 1000, KEY)
+    told = hmac.new(KEY, b"callgate.payload\0" + CANONICAL.encode(), "sha256").hexdigest()
+    assert kept is not None and kept.digest == told
 
 
 def test_full_keeps_the_canonical_text() -> None:
