@@ -11,7 +11,7 @@ from callgate.discovery.digest import is_file
 from callgate.discovery.launch.shells import POSIX
 from callgate.discovery.launch.words import program
 from callgate.model.errors import SettingsError
-from callgate.system.paths import folders
+from callgate.system.paths import account_home, folders
 
 PATH_MAX = 200
 """Folders of one PATH that are looked at."""
@@ -149,7 +149,10 @@ def _checkout(real: str, place: Place) -> str | None:
     Version managers are checkouts too: in a hidden folder of the home, or where Homebrew is.
     """
     home = os.path.realpath(place.home).rstrip("/")
-    if real.startswith(home + "/."):
+    account = os.path.realpath(account_home() or home).rstrip(
+        "/"
+    )  # HOME may point elsewhere; the tools are still there
+    if real.startswith((home + "/.", account + "/.")):
         return None
     for folder in map(str, Path(real).parents):
         if folder in _BREW or folder == "/" or (home + "/").startswith(folder + "/"):

@@ -164,7 +164,7 @@ def _runtime(env: Mapping[str, str], home: Path) -> Path | None:
 
     None for a home that is not the account's: it would share the sockets of the account's own daemon.
     """
-    if os.path.realpath(home) != os.path.realpath(_account_home() or "/"):
+    if os.path.realpath(home) != os.path.realpath(account_home() or "/"):
         return None
     for folder in (_xdg(env, "XDG_RUNTIME_DIR"), Path(f"/run/user/{os.getuid()}")):
         if folder is not None and folder.is_dir() and os.access(folder, os.W_OK):
@@ -187,13 +187,13 @@ def home_of(env: Mapping[str, str]) -> Path:
     """The user's home: HOME, else the account database's. Raises SettingsError if neither names a folder."""
     home = env.get("USERPROFILE" if sys.platform == "win32" else "HOME") or ""
     if not home:
-        home = _account_home()
+        home = account_home()
     if not home or not Path(home).is_absolute():
         raise SettingsError("HOME", "is not set and the account has no home folder", "set HOME or CALLGATE_HOME")
     return Path(home)
 
 
-def _account_home() -> str:
+def account_home() -> str:
     if sys.platform == "win32":
         return ""
     try:
