@@ -41,7 +41,7 @@ COLUMNS = (
 """All columns; the first line of a file names those that it has. `effect` and `server` must be among them."""
 CASES_MAX = 10_000
 """Lines of one file."""
-_YES = {"": False, "no": False, "false": False, "yes": True, "true": True}
+_YES = {"no": False, "false": False, "yes": True, "true": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def parse(text: str) -> tuple[list[Case], list[Mistake]]:
                 continue
             try:
                 cases.append(_case(reader.line_num, _fields(columns, cells)))
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 mistakes.append(Mistake(reader.line_num, str(error)))
             if len(cases) > CASES_MAX:
                 return [], [Mistake(reader.line_num, f"there are more than {CASES_MAX:,} cases: split the file")]
@@ -149,7 +149,7 @@ def _case(line: int, said: Mapping[str, str]) -> Case:
 def _call(session: Session, said: Mapping[str, str], mode: Mode, moment: Moment) -> Request:
     arguments = _json(said, "arguments", dict, {})
     size = _number(said, "bytes", len(said["arguments"]), 0, 2**53)
-    call = Call("", session, "tools/call", said["tool"], arguments, size, _yes(said, "truncated"))
+    call = Call("", session, "tools/call", said["tool"], arguments, size, _yes(said, "truncated", otherwise=False))
     return facts.of_call(call, said["approval"], mode, moment, FROM_ARGUMENTS)
 
 
@@ -160,7 +160,7 @@ def _session(said: Mapping[str, str]) -> Session:
         said["agent"] or None,
         "by the table",
         "",
-        proven=bool(said["agent"]) and said["proven"] != "no",
+        proven=_yes(said, "proven", otherwise=True) and bool(said["agent"]),
         user=said["user"],
         groups=tuple(said["groups"].split()),
         home=said["home"],
@@ -173,7 +173,9 @@ def _rule(text: str) -> str:
     return text if not text or text.startswith(("policy:", "policy.")) else f"policy:{text}"
 
 
-def _yes(said: Mapping[str, str], name: str) -> bool:
+def _yes(said: Mapping[str, str], name: str, *, otherwise: bool) -> bool:
+    if not said[name]:
+        return otherwise
     try:
         return _YES[said[name].lower()]
     except KeyError:
@@ -194,7 +196,7 @@ def _json(said: Mapping[str, str], name: str, kind: type, otherwise: Any) -> Any
         return otherwise
     try:
         found = json.loads(said[name])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"`{name}` is not JSON ({error})") from None
     if not isinstance(found, kind):
         raise ValueError(f"`{name}` must be a JSON {'object' if kind is dict else 'list'}")

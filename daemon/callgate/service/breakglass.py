@@ -48,7 +48,7 @@ class BreakGlass:
                 since, until, why = int(said["since"]), int(said["until"]), str(said["why"])
             except FileNotFoundError:
                 return
-            except (FileRefusedError, OSError, ValueError, KeyError, TypeError) as error:
+            except (FileRefusedError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 log.error("break-glass: %s cannot be read (%r): the policy holds", self._path, error)
                 return
             now = time.time_ns()
