@@ -91,7 +91,8 @@ class Registrar:
             self._sync.load()
             if self._sync.source.local:
                 self._poll_local()
-            self._judge()
+            if self._sync.freshness() is Freshness.HARD:  # softer staleness may end with the first poll
+                self._judge()
 
     def peek(self) -> None:
         """As `load`, but without a change to any file: for commands that run beside a daemon, or before the first."""
@@ -225,7 +226,8 @@ class Registrar:
 
     def facts(self) -> Json:
         """The registry in short, for status and the log."""
-        sync, good = self._sync, self._sync.good if self._sync else None
+        sync = self._sync
+        good = sync.good if sync else None
         return {
             "approvals": len(self.rules.approvals) if self.rules else 0,
             "source": self._settings.url or "local",
