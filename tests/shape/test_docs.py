@@ -1,4 +1,4 @@
-"""The docs keep up with the code: every command, option, setting and exit code has its place; every link leads somewhere."""
+"""The docs keep up with the code: every command, option, setting and exit code has its place, every link a target."""
 
 import dataclasses
 import re
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import typer.main
-
 from callgate.cli.app import app
 from callgate.model import errors
 from callgate.settings import Settings

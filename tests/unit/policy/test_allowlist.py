@@ -1,11 +1,10 @@
 """The allowlist: identity decides, severity beats order, and what is not named is denied."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from callgate.model.call import Effect
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.policy.allowlist import Allowlist, Approval
+from hypothesis import given
+from hypothesis import strategies as st
 
 TIME = ServerIdentity("pypi", "mcp-server-time", "1.0")
 

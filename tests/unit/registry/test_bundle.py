@@ -3,13 +3,12 @@
 import copy
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.registry import bundle
+from hypothesis import given
+from hypothesis import strategies as st
 
 GIT = ServerIdentity("pypi", "mcp-server-git", "2026.10.19")
 LOCAL = ServerIdentity("exe", "sha256:" + "a" * 64)
@@ -117,7 +116,7 @@ def test_what_we_do_not_know_survives_an_edit() -> None:
     ],
 )
 def test_a_document_with_a_mistake_is_refused_whole_and_the_mistake_is_named(document: object, named: str) -> None:
-    with pytest.raises(RegistryError, match="registry.json") as caught:
+    with pytest.raises(RegistryError, match=r"registry\.json") as caught:
         bundle.rules(document, "registry.json")
     assert named in str(caught.value)
 
