@@ -8,11 +8,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from callgate.audit.redact import redact
 from callgate.gate import Gate
 from callgate.model.call import Session
 from callgate.model.errors import ProtocolError, RegistryError
 from callgate.server import questions
 from callgate.server.questions import Hello
+from callgate.settings import Payload
 from callgate.shim import frames
 from callgate.system.sockets import Peer
 
@@ -20,6 +22,10 @@ log = logging.getLogger(__name__)
 
 NOTES = {"answered": "call.answered", "started": "server.started", "ended": "server.ended", "said": "message.seen"}
 """What a shim notes -> the kind of the audit event. Anything else is a protocol error."""
+SAID_MAX = 16 * 1024
+"""Bytes of one note that are looked at for secrets; the rest is left out."""
+NOISE_MAX = 80
+"""Characters kept of a line of a server that is no message: enough to recognise a banner."""
 
 
 @dataclass(slots=True)
@@ -195,7 +201,20 @@ class Desk:
             self._started(visit, said)
         elif what == "ended":
             visit.ended = True
+        elif what == "said":
+            said = self._fit(said)
         self.gate.note(kind, session, said, uid=uid)
+
+    def _fit(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What a client or a server has said, as far as the log may hold it."""
+        policy = self.gate.settings.audit.payload
+        if policy is not Payload.FULL:
+            plain, _ = redact(said, self.gate.payload_key, SAID_MAX)
+            said = plain if isinstance(plain, dict) else {}
+        if "noise" in said:
+            keeps = policy in (Payload.FULL, Payload.REDACTED)
+            said["noise"] = str(said["noise"])[:NOISE_MAX] if keeps else "[cut]"
+        return said
 
     def _started(self, visit: Visit, said: Mapping[str, Any]) -> None:
         pid = said.get("pid")

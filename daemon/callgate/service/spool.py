@@ -165,7 +165,7 @@ class _Reading:
                 events.append(_event(said, self._who, self.key))
         self.lines = len(events)
         if unreadable:
-            detail = {"file": self.name, "lines": len(unreadable), "first": repr(unreadable[0][:200])}
+            detail = {"file": self.name, "lines": len(unreadable), "bytes": sum(map(len, unreadable))}
             events.append(Event("spool.unreadable", 0, detail=detail))
         return events or [Event("spool.opened", 0, detail={"file": self.name})]
 

@@ -17,6 +17,8 @@ WISHES_MAX = 20
 """Notes in one second of what the server asks of the client; each is a row of the log. The others are counted."""
 NOISE_MAX = 5
 """Lines that are no JSON which are noted in one session."""
+NOISE_SIZE = 4096
+"""Bytes of each that go to the gate, which keeps less: it would not recognise a secret that is cut in two."""
 
 
 class Out:
@@ -214,7 +216,12 @@ class Answers:
     def _note_noise(self, line: bytes) -> None:
         self._noise += 1
         if self._noise <= NOISE_MAX:
-            said = {"what": "said", "direction": "server", "method": "", "noise": line[:80].decode("ascii", "replace")}
+            said = {
+                "what": "said",
+                "direction": "server",
+                "method": "",
+                "noise": line[:NOISE_SIZE].decode("ascii", "replace"),
+            }
             self._questions.note(dumps(said))
 
     def _inspect(self, line: bytes, now: float) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from callgate.model.call import Effect, Mode
 from callgate.model.errors import CallgateError
 from callgate.model.event import Event
 from callgate.server import listener
+from callgate.server.desk import NOISE_MAX
 from callgate.server.questions import TOOLS_MAX
-from callgate.settings import CONNECTIONS_MAX
+from callgate.settings import CONNECTIONS_MAX, Payload
 from callgate.shim import frames
 from callgate.system import sockets
 from frame_client import FrameClient, ask, hello, listing
@@ -173,6 +175,29 @@ def test_no_call_listing_or_note_whatsoever_harms_another_shim(site: Site, body:
                     hostile.note("said", x=["y"] * 1000)
                 assert honest.ask().allowed
     assert is_fine(site)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        (Payload.NONE, "[cut]"),
+        (Payload.DIGEST, "[cut]"),
+        (Payload.REDACTED, "login with [redacted:github-token:"),
+        (Payload.FULL, "login with ghp_"),
+    ],
+)
+def test_what_a_server_says_beside_the_protocol_is_kept_as_the_settings_say(
+    site: Site, policy: Payload, kept: str
+) -> None:
+    site.settle(audit=replace(site.gate.settings.audit, payload=policy))
+    with site.client() as shim:
+        shim.greet()
+        shim.note("said", direction="server", method="", noise="login with ghp_" + "a1B2" * 9 + " " + "x" * 200)
+        shim.note("said", direction="client", method="initialize", client="ghp_" + "a1B2" * 9)
+        shim.ask()
+        server, client = (row.event.detail for row in site.rows("message.seen"))
+    assert server["noise"].startswith(kept) and len(server["noise"]) <= NOISE_MAX
+    assert ("ghp_" in client["client"]) is (policy is Payload.FULL)
 
 
 def test_a_server_that_answers_tools_list_with_no_list_gets_an_answer_with_nothing_to_hide(site: Site) -> None:

@@ -198,6 +198,15 @@ def test_a_torn_last_line_is_told_and_the_whole_ones_are_taken(place: Place, cut
     assert told.event.detail["lines"] == 1
 
 
+def test_of_a_line_that_cannot_be_read_the_log_holds_only_the_size(place: Place) -> None:
+    """It may be a piece of a command line, where secrets are."""
+    line = b'"--api-key","hunter2","argv'
+    (place.folder / "a.jsonl").write_bytes(line + b"\n")
+    place.intake.run(ENOUGH)
+    (told,) = place.rows("spool.unreadable")
+    assert told.event.detail == {"file": "a.jsonl", "lines": 1, "bytes": len(line)}
+
+
 HOSTILE = [
     b"\xff\xfe\x00" * 100, b"\n" * 10_000, b"[]\n" * 100, b"null\n7\n\"x\"\n", b"{\n", b"[" * 100_000 + b"\n",
     b'{"argv":7}\n{"call":7,"tool":[],"effect":{},"t":"x"}\n', b'{"argv":[1,null,{}]}\n{"call":"c","t":-1}\n',
