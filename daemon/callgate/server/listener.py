@@ -11,6 +11,7 @@ import os
 import selectors
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -28,6 +29,8 @@ READ = 64 * 1024
 """Bytes of one read: larger buffers cost 15 us of page faults each (measured)."""
 IDLE = 1.0
 """Seconds without a question after which the log is tidied up."""
+AGAIN = 0.5
+"""Seconds until connections are accepted again after a failure, however busy the open ones are."""
 UNSENT_MAX = 4 * 1024 * 1024
 """Bytes of answers that a peer may leave unread before it is cut off."""
 
@@ -72,6 +75,8 @@ class Listener:
         self._closed = False
         self._door = threading.Lock()
         self._full = False
+        self._again_at = 0.0
+        """When to accept connections again, on the monotonic clock; 0.0 while we do."""
 
     def submit(self, job: Callable[[], None], after: Callable[[bool], None] = lambda durable: None) -> None:
         """Run `job` on the listener's thread in its next turn, and `after` once that turn's rows are durable (True) or
@@ -129,6 +134,8 @@ class Listener:
         os.close(self._wake_write)
 
     def _turn(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        if self._again_at and time.monotonic() >= self._again_at:
+            self._accept_again()
         for key, events in ready:
             if key.fileobj is self._listening:
                 self._accept()
@@ -178,6 +185,7 @@ class Listener:
             except OSError as error:  # out of descriptors: the peer waits, and after its deadline acts by on_doubt
                 log.error("cannot accept connections for now: %s", error)
                 self._selector.unregister(self._listening)
+                self._again_at = time.monotonic() + AGAIN
                 return
             connected.setblocking(False)
             try:
@@ -210,6 +218,7 @@ class Listener:
         return self._listening in self._selector.get_map()
 
     def _accept_again(self) -> None:
+        self._again_at = 0.0
         if not self._listens():
             self._selector.register(self._listening, selectors.EVENT_READ)
 

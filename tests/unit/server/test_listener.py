@@ -385,6 +385,31 @@ def test_a_connection_of_which_nothing_comes_makes_room_for_one_that_speaks(site
             client.close()
 
 
+def test_after_a_lack_of_descriptors_a_busy_gate_accepts_again(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    with site.client() as busy, ThreadPoolExecutor(1) as pool:
+        busy.greet(uid(1))
+        busy.ask()
+        try:
+            most = max(int(one.name) for one in Path("/proc/self/fd").iterdir())
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most + 50, limits[1]))
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(os.dup(0))
+            os.close(taken.pop())
+            late = site.client()
+            until(lambda: "cannot accept connections" in caplog.text, "no descriptor to be left")
+        finally:
+            for number in taken:
+                os.close(number)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        with late:
+            greeted = pool.submit(late.greet, uid(2))
+            until(lambda: busy.ask().allowed and greeted.done(), "a connection while another one keeps asking")
+            assert greeted.result().allowed
+
+
 def test_when_all_connections_speak_the_next_is_refused_and_later_accepted(site: Site, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(listener, "CONNECTIONS_MAX", 20)
     shims = [site.client() for _ in range(20)]
