@@ -175,6 +175,16 @@ class Gate:
 
     def cut(self, before: int) -> int:
         """Remove one slice of rows that are older than `before` (nanoseconds): how many, 0 when none are left."""
+    @property
+    def staged(self) -> bool:
+        """Is anything waiting for `commit`?"""
+        return self._turn > 0
+
+    @property
+    def lost(self) -> bool:
+        """Will `commit` fail, because a row could not even be staged?"""
+        return self._lost
+
         if not self.commit():
             self._lost = True  # for those whose rows were in this turn
             return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from callgate.audit.store import Filter, Reader, Writer
 from callgate.discovery.identify import Identifier
 from callgate.gate import Gate
 from callgate.model.call import Effect, Mode
+from callgate.model.errors import CallgateError
 from callgate.model.event import Row
 from callgate.model.identity import Launch
 from callgate.policy.allowlist import ANY_TOOL, Allowlist, Approval
@@ -61,6 +63,11 @@ class Site:
         self.gate.settings = replace(self.gate.settings, **changes)
 
     def rows(self, kind: str = "call.asked") -> list[Row]:
+        """What the log holds once all is in it that was read so far."""
+        done = threading.Event()
+        with contextlib.suppress(CallgateError):  # stopped: all is in it
+            self.listener.submit(lambda: None, lambda durable: done.set())
+            assert done.wait(10)
         return list(Reader(self.audit).rows(Filter(kind=kind)))
 
     def locked(self) -> sqlite3.Connection:

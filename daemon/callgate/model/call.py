@@ -19,7 +19,7 @@ class Effect(IntEnum):
     @property
     def word(self) -> str:
         """The word that people, files and the log use."""
-        return self.name.lower()
+        return _WORDS[self]
 
     @classmethod
     def of(cls, word: str) -> Effect:
@@ -28,6 +28,9 @@ class Effect(IntEnum):
             return cls[word.upper()]
         except KeyError:
             raise ValueError(f"{word!r} is not an effect: expected allow, ask or deny") from None
+
+
+_WORDS = tuple(effect.name.lower() for effect in Effect)  # a member's name takes long to look up
 
 
 class Mode(StrEnum):

@@ -11,6 +11,10 @@ from callgate.model.pin import Kind, Pin, Pins
 
 ANY_TOOL = "*"
 
+KNOWN_MAX = 1024
+"""Verdicts on tools that are kept, so that the next call of the same tool finds its own."""
+KNOWN_NAME_MAX = 256
+"""Characters of a tool's name up to which its verdict is kept: names are chosen by whoever calls."""
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -44,6 +48,7 @@ class Allowlist:
 
     def __post_init__(self) -> None:
         index: dict[tuple[str, str], list[Approval]] = {}
+    _verdicts: dict[tuple[Identified, str], Verdict] = field(default_factory=dict, init=False, repr=False, compare=False)
         for approval in self.approvals:
             for key in dict.fromkeys((known.kind, known.name) for known in approval.identities):
                 index.setdefault(key, []).append(approval)
@@ -87,6 +92,16 @@ class Allowlist:
         worst = max(self._of(found.server), key=lambda approval: approval.tool_effect(tool))
         effect = worst.tool_effect(tool)
         if effect is Effect.ALLOW:
+        verdict = self._verdicts.get((found, tool))
+        if verdict is None:
+            verdict = self._tool(found, tool)
+            if len(tool) <= KNOWN_NAME_MAX:
+                if len(self._verdicts) >= KNOWN_MAX:
+                    self._verdicts.clear()
+                self._verdicts[found, tool] = verdict
+        return verdict
+
+    def _tool(self, found: Identified, tool: str) -> Verdict:
             return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {worst.name} is approved")
         return Verdict(effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} {_said(effect, worst.name)}")
 

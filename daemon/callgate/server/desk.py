@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from callgate.audit.redact import redact
 from callgate.gate import Gate
@@ -47,12 +47,13 @@ class Visit:
     """The connection has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The bytes of an answer; `instead` is what is sent when the rows behind it could not be made durable."""
+class Reply(NamedTuple):
+    """The bytes of an answer to the question `serial`."""
 
+    serial: int
     data: bytes
-    instead: bytes
+    always: bool = False
+    """Sent even if the rows behind it could not be made durable: it lets nothing run."""
 
 
 class Surveyor(Protocol):
@@ -92,12 +93,9 @@ class Desk:
     """The live shims by uid, for status."""
 
     def frame(self, visit: Visit, kind: int, serial: int, body: bytes) -> Reply | None:
-        """Handle one frame. Raises ProtocolError if the peer does not speak our protocol."""
+        """Handle one frame that is no NOTE. Raises ProtocolError if the peer does not speak our protocol."""
         if kind == frames.ASK:
             return self._ask(visit, serial, body)
-        if kind == frames.NOTE:
-            self._note(visit, body)
-            return None
         if kind == frames.LIST:
             return self._list(visit, serial, body)
         if kind == frames.HELLO:
@@ -159,19 +157,19 @@ class Desk:
         if hello.resumed:
             detail["resumed"] = True
         verdict = self.gate.launch(session, hello.argv, detail)
-        self.send(visit, Reply(questions.answer(serial, verdict), self._doubt(serial)))
+        self.send(visit, Reply(serial, questions.answer(serial, verdict)))
         if visit.left:  # before it was answered
             self.gone(visit)
 
     def _unmet(self, visit: Visit, serial: int, why: str) -> None:
         answer = questions.answer(serial, self.gate.in_doubt(why))
-        self.send(visit, Reply(answer, answer))
+        self.send(visit, Reply(serial, answer, always=True))
         self.refuse(visit)
 
     def _ask(self, visit: Visit, serial: int, body: bytes) -> Reply:
         call, retry = questions.call(_known(visit), serial, body)
         visit.asked += 1
-        return Reply(questions.answer(serial, self.gate.check(call, retry=retry)), self._doubt(serial))
+        return Reply(serial, questions.answer(serial, self.gate.check(call, retry=retry)))
 
     def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
         session, listing = _known(visit), questions.listing(body)
@@ -186,9 +184,10 @@ class Desk:
             answer = questions.answer(serial, self.gate.in_doubt(f"the server lists {error}"))
         except RegistryError as error:
             answer = questions.answer(serial, self.gate.in_doubt(f"the pins cannot be kept ({error})"))
-        return Reply(answer, answer)
+        return Reply(serial, answer, always=True)
 
-    def _note(self, visit: Visit, body: bytes) -> None:
+    def note(self, visit: Visit, body: bytes) -> None:
+        """Handle a NOTE: nobody waits for it. Raises ProtocolError if it makes no sense."""
         session = _known(visit)
         what, said = questions.note(body)
         kind = NOTES.get(what)
@@ -227,8 +226,11 @@ class Desk:
 
         self.workers.submit(look)
 
-    def _doubt(self, serial: int) -> bytes:
-        return questions.answer(serial, self.gate.in_doubt("the audit log cannot be written"))
+    def undurable(self, reply: Reply) -> bytes:
+        """What is sent in the place of an answer whose rows could not be made durable."""
+        if reply.always:
+            return reply.data
+        return questions.answer(reply.serial, self.gate.in_doubt("the audit log cannot be written"))
 
 
 def _known(visit: Visit) -> Session:

@@ -1,6 +1,8 @@
 """gate.sock: one thread that reads frames, lets the desk judge them, commits once per turn, and then answers.
 
 The group commit is the loop itself: all that was readable in one turn becomes one transaction, without any timer.
+Notes, which nobody waits for, are staged after the turn's answers and become durable with the next turn, or when none
+follows at once.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 READ = 64 * 1024
 """Bytes of one read: larger buffers cost 15 us of page faults each (measured)."""
+BREATH = 0.005
+"""Seconds that staged notes wait for a turn to be committed with; a transaction of their own would cost more."""
 IDLE = 1.0
 """Seconds without a question after which the log is tidied up."""
 AGAIN = 0.5
@@ -38,13 +42,15 @@ UNSENT_MAX = 4 * 1024 * 1024
 class Connection:
     """A socket with its half-read and half-written frames."""
 
-    __slots__ = ("incoming", "outgoing", "socket", "visit")
+    __slots__ = ("awaited", "incoming", "outgoing", "socket", "visit")
 
     def __init__(self, connected: socket.socket, visit: Visit) -> None:
         self.socket = connected
         self.visit = visit
         self.incoming = bytearray()
         self.outgoing = bytearray()
+        self.awaited = 0
+        """The selector's events that we wait for."""
 
 
 class Listener:
@@ -67,6 +73,7 @@ class Listener:
         self._jobs: deque[tuple[Callable[[], None], Callable[[bool], None]]] = deque()
         self._after: list[Callable[[bool], None]] = []
         self._answers: list[tuple[Connection, Reply]] = []
+        self._notes: list[tuple[Connection, bytes]] = []
         self._ending: list[Connection] = []
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -112,19 +119,27 @@ class Listener:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         try:
             while not self._stopping:
-                ready = self._selector.select(IDLE if self._gate.unsettled or not self._listens() else None)
+                ready = self._selector.select(self._patience())
                 if ready:
                     self._turn(ready)
+                elif self._gate.staged:
+                    self._gate.commit()
                 else:
                     self._gate.settle()
                     self._accept_again()
         finally:
             self._close()
 
+    def _patience(self) -> float | None:
+        if self._gate.staged:
+            return BREATH
+        return IDLE if self._gate.unsettled or not self._listens() else None
+
     def _close(self) -> None:
         with self._door:
             self._closed = True
         self._run_jobs()
+        self._stage_notes()
         self._answer(self._gate.commit())
         for connection in list(self._connections.values()):
             self._end(connection)
@@ -150,6 +165,18 @@ class Listener:
                     self._read(connection)
         self._run_jobs()
         self._answer(self._gate.commit())
+        self._stage_notes()
+        self._end_all()
+        if self._gate.lost:  # notes only: the questions of the next turn are not to suffer for it
+            self._gate.commit()
+
+    def _stage_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        for connection, body in notes:
+            try:
+                self.desk.note(connection.visit, body)
+            except Exception as error:  # noqa: BLE001 - a task edge, as in `_take`
+                self._blame(connection, error)
 
     def _run_jobs(self) -> None:
         while self._jobs:
@@ -165,13 +192,11 @@ class Listener:
         answers, self._answers = self._answers, []
         touched = {}
         for connection, reply in answers:
-            connection.outgoing += reply.data if durable else reply.instead
+            connection.outgoing += reply.data if durable else self.desk.undurable(reply)
             touched[id(connection)] = connection
         for connection in touched.values():
             self._flush(connection)
-        for connection in self._ending:
-            self._end(connection)
-        self._ending.clear()
+        self._end_all()
         after, self._after = self._after, []
         for tell in after:
             tell(durable)
@@ -203,7 +228,19 @@ class Listener:
             connection = Connection(connected, Visit(who))
             self._connections[connected.fileno()] = connection
             self._by_visit[id(connection.visit)] = connection
-            self._selector.register(connected, selectors.EVENT_READ, connection)
+            self._await(connection, selectors.EVENT_READ)
+
+    def _await(self, connection: Connection, events: int) -> None:
+        """Wait for these events of a connection, or for none."""
+        if events == connection.awaited:
+            return
+        if not connection.awaited:
+            self._selector.register(connection.socket, events, connection)
+        elif events:
+            self._selector.modify(connection.socket, events, connection)
+        else:
+            self._selector.unregister(connection.socket)
+        connection.awaited = events
 
     def _has_room(self) -> bool:
         """Is there room for a connection, if need be in place of the oldest one that has not even said hello?"""
@@ -240,27 +277,34 @@ class Listener:
         visit = connection.visit
         if visit.waiting:
             if len(connection.incoming) > frames.MAX_BODY + READ:
-                self._selector.unregister(connection.socket)
+                self._await(connection, 0)
             return
         try:
             for kind, serial, body in frames.unpack(connection.incoming, 1 if visit.session is None else 0):
+                if kind == frames.NOTE:
+                    self._notes.append((connection, body))
+                    continue
                 reply = self.desk.frame(visit, kind, serial, body)
                 if reply is not None:
                     self._answers.append((connection, reply))
-        except (ValueError, ProtocolError) as error:
-            log.warning("pid %d: %s; its connection is closed", visit.peer.pid, error)
-            self._ending.append(connection)
-        except Exception:  # a task edge: whatever one peer has sent, the gate of all others must live on
-            log.exception("pid %d: a frame could not be handled; its connection is closed", visit.peer.pid)
-            self._ending.append(connection)
+        except Exception as error:  # noqa: BLE001 - a task edge: whatever one peer has sent, all others must live on
+            self._blame(connection, error)
+
+    def _blame(self, connection: Connection, error: Exception) -> None:
+        """What a connection has sent could not be handled: that is the end of it, and of nothing else."""
+        pid = connection.visit.peer.pid
+        if isinstance(error, (ValueError, ProtocolError)):
+            log.warning("pid %d: %s; its connection is closed", pid, error)
+        else:
+            log.error("pid %d: a frame could not be handled; its connection is closed", pid, exc_info=error)
+        self._ending.append(connection)
 
     def _send_late(self, visit: Visit, reply: Reply) -> None:
         connection = self._by_visit.get(id(visit))
         if connection is None:
             return
         self._answers.append((connection, reply))
-        with contextlib.suppress(KeyError):
-            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+        self._await(connection, connection.awaited | selectors.EVENT_READ)
         self._take(connection)
 
     def _end_later(self, visit: Visit) -> None:
@@ -283,17 +327,19 @@ class Listener:
             log.warning("pid %d leaves its answers unread; its connection is closed", connection.visit.peer.pid)
             self._end(connection)
             return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.outgoing else 0)
-        key = self._selector.get_map().get(connection.socket)
-        if key is not None and key.events != wanted:
-            self._selector.modify(connection.socket, wanted, connection)
+        if connection.awaited:
+            self._await(connection, selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.outgoing else 0))
+
+    def _end_all(self) -> None:
+        while self._ending:
+            self._end(self._ending.pop(0))
 
     def _end(self, connection: Connection) -> None:
         number = connection.socket.fileno()
         if number < 0:
             return
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(connection.socket)
+        self._stage_notes()  # the server may have begun, or ended: the desk has to know before the shim is gone
+        self._await(connection, 0)
         del self._connections[number]
         del self._by_visit[id(connection.visit)]
         connection.socket.close()

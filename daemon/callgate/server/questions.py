@@ -98,7 +98,7 @@ def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
     raw = body[1:]
     tool, arguments = None, None
     try:
-        message = json.loads(raw)
+        message = _read(raw)
         params = message["params"]
         if isinstance(params["name"], str):
             tool = params["name"]
@@ -111,7 +111,7 @@ def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
         session=session,
         method="tools/call",
         tool=tool,
-        arguments=arguments if isinstance(arguments, Mapping) and not truncated else None,
+        arguments=arguments if type(arguments) is dict and not truncated else None,
         size=len(raw),
         truncated=truncated,
     )
@@ -160,9 +160,37 @@ def hidden(serial: int, names: Sequence[object]) -> bytes:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(body)
+        said = _read(body)
     except (ValueError, RecursionError) as error:
         raise ProtocolError("shim", f"sends a frame that is not JSON ({error})") from error
     if not isinstance(said, dict):
         raise ProtocolError("shim", "sends a frame that is not a JSON object")
     return said
+
+
+def _read(raw: bytes) -> Any:
+    """The JSON in `raw`. Raises ValueError or RecursionError. Unlike `json.loads` it does not guess the encoding, and
+    an integer of more digits than Python turns into a number is no error but a text: it is kept, not computed with.
+    """
+    text = raw.decode().strip(" \t\r\n")
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        value, end = _LONG_DECODER.raw_decode(text)
+    if end < len(text):
+        raise ValueError(f"something follows at character {end}")
+    return value
+
+
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
+_DECODER = json.JSONDecoder()
+_LONG_DECODER = json.JSONDecoder(parse_int=_integer)
+"""For the rare message that needs it: a function of ours for each integer takes long."""
