@@ -59,8 +59,9 @@ def compare(old: Definition, new: Definition) -> Change:
         reasons += _first(new.kind, before, after)
     if old.pin.second != new.pin.second:
         reasons += _second(new.kind, before, after)
-    known = words.marks(strings(before))
-    reasons += _steering({mark: said for mark, said in words.marks(strings(after)).items() if mark not in known})
+    if marks := words.marks(strings(after)):
+        known = words.marks(strings(before))
+        reasons += _steering({mark: said for mark, said in marks.items() if mark not in known})
     return _change(reasons or [Reason(ChangeClass.COSMETIC, "the same in another spelling")])
 
 
@@ -70,7 +71,7 @@ def compare_pin(pin: Pin, new: Definition) -> Change:
         return Change((Reason(ChangeClass.UNREAD, new.unread),))
     reasons = _steering(words.marks(strings(new.value))) if not pin.same(new.pin) else []
     if pin.digest != new.pin.digest:
-        if pin.shape == new.pin.shape:
+        if pin.shape == new.shaped.shape:
             reasons.append(Reason(ChangeClass.TEXT, "other words; the pinned ones are not known on this machine"))
         else:
             said = "more than its wording differs; the pinned definition is not known on this machine"

@@ -32,6 +32,8 @@ second digest covers all others.
 """
 KEY = {Kind.TOOL: "name", Kind.PROMPT: "name", Kind.TEMPLATE: "uriTemplate"}
 """The member by which one of a list is told from the others."""
+SPOKEN = frozenset(("description", "instructions"))
+"""Members of a definition that are wording through and through."""
 WORDS = frozenset(("description", "title", "$comment", "examples", "markdownDescription", "enumDescriptions"))
 """Members of a schema that are for readers only."""
 
@@ -44,15 +46,24 @@ class Definition:
     name: str
     """What it is called by; "" for the instructions."""
     pin: Pin
-    text: str
-    """The whole in canonical JSON; "" if it was not read."""
+    """Its digests, without the shape: that is worked out where it is needed."""
+    value: Any = None
+    """The whole, as `jcs.parse` gave it; None if it was not read."""
     unread: str = ""
     """Why it could not be read, or ""."""
 
     @property
-    def value(self) -> Any:
-        """The whole as a value."""
-        return jcs.parse(self.text)
+    def text(self) -> str:
+        """The whole in canonical JSON; "" if it was not read."""
+        return "" if self.unread else jcs.canonical(self.value)
+
+    @property
+    def shaped(self) -> Pin:
+        """Its digests with that of its shape: of the first members without their wording."""
+        if self.unread:
+            return self.pin
+        first = {key: part for key, part in self.value.items() if key in FIRST[self.kind] and key not in SPOKEN}
+        return Pin(self.pin.digest, self.pin.second, _digest(jcs.canonical(wordless(first))))
 
 
 def read(kind: Kind, value: object) -> Definition | None:
@@ -70,27 +81,26 @@ def of_instructions(text: object) -> Definition:
 
 def unread(kind: Kind, name: str, why: str) -> Definition:
     """A thing of which only the name is known."""
-    return Definition(kind, name, Pin("", ""), "", why)
+    return Definition(kind, name, Pin("", ""), None, why)
+
+
+def stored(kind: Kind, name: str, pin: Pin, text: str) -> Definition:
+    """The definition whose canonical text was kept."""
+    return Definition(kind, name, pin, jcs.parse(text))
 
 
 def _definition(kind: Kind, name: str, value: dict[str, Any]) -> Definition:
     try:
-        text = jcs.canonical(value)
-        if len(text) > TEXT_MAX:
+        first = jcs.canonical({key: part for key, part in value.items() if key in FIRST[kind]})
+        second = jcs.canonical({key: part for key, part in value.items() if key not in FIRST[kind]})
+        if len(first) + len(second) > TEXT_MAX:
             return unread(kind, name, f"its definition is larger than {TEXT_MAX // 1024} KiB")
-        if text.count("{") + text.count("[") > DEPTH_MAX and _depth(value) > DEPTH_MAX:
+        brackets = sum(text.count(bracket) for text in (first, second) for bracket in "{[")
+        if brackets > DEPTH_MAX and _depth(value) > DEPTH_MAX:
             return unread(kind, name, f"its definition is nested deeper than {DEPTH_MAX} levels")
-        first = {key: part for key, part in value.items() if key in FIRST[kind]}
-        second = {key: part for key, part in value.items() if key not in FIRST[kind]}
-        pin = Pin(_digest(jcs.canonical(first)), _digest(jcs.canonical(second)), _digest(jcs.canonical(_shape(first))))
     except RecursionError:
         return unread(kind, name, f"its definition is nested deeper than {DEPTH_MAX} levels")
-    return Definition(kind, name, pin, text)
-
-
-def _shape(first: dict[str, Any]) -> Any:
-    """The definition without what is said in words."""
-    return {key: wordless(part) for key, part in first.items() if key not in ("description", "instructions")}
+    return Definition(kind, name, Pin(_digest(first), _digest(second)), value)
 
 
 def wordless(value: Any, *, schema: bool = True) -> Any:

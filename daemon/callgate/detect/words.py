@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 
 def _phrases(text: str) -> tuple[str, ...]:
@@ -94,11 +95,11 @@ HIDDEN = re.compile(
 BREAKS = dict.fromkeys(map(ord, "\t\n\r"), " ")
 JOINER = "\u200d"
 """Between the parts of an emoji it is how emoji are written."""
-ADDRESS = re.compile(
-    r"(?:https?|wss?|ftps?|file|ssh|git)://(?:[^\s/@\"'<>`]{1,256}@)?(\[[0-9a-f:.]+\]|[^\s/:?#\"'<>`),;\\]{1,256})"
-)
+SCHEME = re.compile(r"(?:https?|wss?|ftps?|file|ssh|git)$")
+HOST = re.compile(r"(?:[^\s/@\"'<>`]{1,256}@)?(\[[0-9a-f:.]+\]|[^\s/:?#\"'<>`),;\\]{1,256})")
 MAIL = re.compile(r"[\w.+-]{1,64}@([\w-]{1,63}(?:\.[\w-]{2,63}){1,5})")
-BARE = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\bwww\.[\w.-]{3,200}|\b(?:javascript|data):[\w/+;-]{2,60},?")
+NUMBERED = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])")
+BARE = re.compile(r"\bwww\.[\w.-]{3,200}|\b(?:javascript|data):[\w/+;-]{2,60},?")
 ENCODED_MIN = 96
 ENCODED = re.compile(rf"[A-Za-z0-9+/_-]{{{ENCODED_MIN},}}={{0,2}}")
 """Text for machines. Digests have up to 64 characters, or 128 that are hexadecimal."""
@@ -120,7 +121,9 @@ Mark = tuple[str, str]
 
 def marks(texts: Sequence[str]) -> dict[Mark, str]:
     """What steers a model in `texts` (all strings of one definition), each with the passage that it stands in."""
-    whole = BETWEEN.join(text for text in texts if not PICTURE.fullmatch(text))
+    whole = BETWEEN.join(texts)
+    if "data:image/" in whole:
+        whole = BETWEEN.join(text for text in texts if not PICTURE.fullmatch(text))
     plain = _plain(whole)
     found = {}
     orders = matters = False
@@ -188,12 +191,19 @@ def _hidden(text: str) -> Iterator[Mark]:
 
 
 def _addresses(text: str, tokens: set[bytes]) -> Iterator[Mark]:
-    if "://" in text:
-        yield from (("address", host) for host in map(_host, ADDRESS.findall(text.lower())) if host not in EXAMPLES)
-    if "@" in text:
-        yield from (("address", f"@{host}") for host in MAIL.findall(text.lower()) if host not in EXAMPLES)
-    if not BARE_TOKENS.isdisjoint(tokens) or any(map(bytes.isdigit, tokens)):
-        yield from (("address", bare) for bare in BARE.findall(text.lower()) if bare not in EXAMPLES)
+    lower = text.lower()
+    found: list[str] = []
+    if "://" in lower:
+        for before, after in pairwise(lower.split("://")):
+            if SCHEME.search(before[-8:]) and (host := HOST.match(after[:600])):
+                found.append(_host(host.group(1)))
+    if "@" in lower:
+        found += [f"@{host}" for host in MAIL.findall(lower)]
+    if sum(map(bytes.isdigit, tokens)) and lower.count(".") >= 3:
+        found += NUMBERED.findall(lower)
+    if not BARE_TOKENS.isdisjoint(tokens):
+        found += BARE.findall(lower)
+    yield from (("address", where) for where in found if where.removeprefix("@") not in EXAMPLES)
 
 
 def _host(host: str) -> str:

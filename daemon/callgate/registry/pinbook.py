@@ -155,7 +155,7 @@ class PinBook:
     def definition(self, key: Key, version: Version) -> Definition:
         """A version as a definition; unread if its text was not kept."""
         if text := self.store.text(key, version.pin):
-            return Definition(key[1], key[2], version.pin, text)
+            return definition.stored(key[1], key[2], version.pin, text)
         said = version.change.reasons[0].text if version.change.worst is ChangeClass.UNREAD else "its text was not kept"
         return definition.unread(key[1], key[2], said)
 
@@ -230,9 +230,11 @@ class PinBook:
             self._count(key, 1)
         else:
             change = self._compare(key, base, one) if base else changes.appeared(one, ChangeClass.ADDED)
-        text = one.text if self._texts.get(key[0], 0) + len(one.text) <= TEXTS_MAX else ""
+        text = one.text
+        if self._texts.get(key[0], 0) + len(text) > TEXTS_MAX:
+            text = ""
         trusted = self._next() if not item.versions and self._is_trusted(turn, one, change) else 0
-        version = Version(one.pin, change, trusted, self._next(), str(turn.server), turn.now, len(text))
+        version = Version(one.shaped, change, trusted, self._next(), str(turn.server), turn.now, len(text))
         version.against = _id(base.pin) if base else None
         self.store.put(key, version, text)
         self._texts[key[0]] = self._texts.get(key[0], 0) + len(text)

@@ -86,6 +86,7 @@ class Daemon:
             self.key,
             policies=lambda: self.registry.policies,
             pins=self.pins,
+            stated_pins=lambda: self.registry.options.pins,
         )
         self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")

@@ -39,7 +39,7 @@ def pins(found: Json, source: str) -> Pins:
     """The pins of everything in a capture. Raises CallgateError."""
     made: dict[Any, dict[str, Any]] = {kind: {} for kind in capture.LISTS if kind.value in found}
     for one in capture.definitions(found, source):
-        made.setdefault(one.kind, {})[one.name] = one.pin
+        made.setdefault(one.kind, {})[one.name] = one.shaped
     return made
 
 

@@ -63,8 +63,9 @@ def test_what_a_model_is_told_of_it_quotes_nothing_of_the_new_text(case: dict[st
 @pytest.mark.parametrize("case", CASES)
 def test_where_only_digests_are_known_no_rug_pull_passes_and_wording_does(case: dict[str, Any]) -> None:
     old, new = pair(case)
-    found = change.compare_pin(old.pin, new)
-    if case["class"] == "text" and old.pin.second == new.pin.second and old.pin.shape == new.pin.shape:
+    pin = old.shaped
+    found = change.compare_pin(pin, new)
+    if case["class"] == "text" and pin.second == new.pin.second and pin.shape == new.shaped.shape:
         assert found.worst is ChangeClass.TEXT
     elif case["class"] in ("instruction", "widening", "capability"):
         assert found.worst >= ChangeClass.WIDENING

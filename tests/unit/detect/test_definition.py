@@ -44,10 +44,10 @@ def test_the_shape_is_blind_to_wording_and_to_nothing_else() -> None:
         return read(TOOL | {"inputSchema": {"type": "object", "properties": {"path": schema}}})
 
     same = with_property(type="string", description="Another", title="T", examples=["a"])
-    assert same.pin.shape == read(TOOL | {"description": "x"}).pin.shape == read(TOOL).pin.shape
-    assert with_property(type="number").pin.shape != read(TOOL).pin.shape
+    assert same.shaped.shape == read(TOOL | {"description": "x"}).shaped.shape == read(TOOL).shaped.shape
+    assert with_property(type="number").shaped.shape != read(TOOL).shaped.shape
     named = read(TOOL | {"inputSchema": {"properties": {"description": {"type": "string"}}}})
-    assert named.pin.shape != read(TOOL | {"inputSchema": {"properties": {}}}).pin.shape  # a parameter of that name
+    assert named.shaped.shape != read(TOOL | {"inputSchema": {"properties": {}}}).shaped.shape  # a parameter's name
 
 
 @pytest.mark.parametrize("value", [None, 7, "read", [], [TOOL], {}, {"name": None}, {"name": ["read"]}, {"name": 1.5}])

@@ -78,7 +78,7 @@ def of(server: ServerIdentity, session: str) -> Session:
 def pin_of(tool: dict[str, Any]) -> Pin:
     found = read(Kind.TOOL, parse(json.dumps(tool)))
     assert found
-    return found.pin
+    return found.shaped
 
 
 def held(judged: Judged) -> dict[str, str]:
