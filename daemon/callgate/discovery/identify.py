@@ -17,6 +17,7 @@ import hmac
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from callgate.discovery import nearby, programs, surroundings
 from callgate.discovery.digest import Digests, is_file, of_words
@@ -65,10 +66,18 @@ class Identifier:
             launch = replace(launch, argv=inner)
         try:
             return self._identify(launch, Place(launch.cwd, launch.path, self._home, self._own))
-        except ValueError:  # half of a surrogate pair or a NUL byte in a path
+        except ValueError as error:  # half of a surrogate pair or a NUL byte in a path; a path that leads to two places
             variables = tuple(doubtful(launch.env, Usual((self._home,))).items())
-            digest = of_words("command", launch.cwd, str(len(launch.argv)), *launch.argv, *self._keyed(variables))
-            return _exe(digest, "could not be identified by what it runs: it holds text that no path can")
+            files = islice(filter(is_file, _named(launch)), CODE_FILES_MAX)
+            digest = of_words(
+                "command",
+                launch.cwd,
+                str(len(launch.argv)),
+                *launch.argv,
+                *map(self._digest_or_not, files),
+                *self._keyed(variables),
+            )
+            return _exe(digest, f"could not be identified by what it runs: {error}")
 
     def _identify(self, launch: Launch, place: Place) -> Identified:
         launched = self._with_doubts(self._with_variables(read_launch(launch.argv, self._own), launch, place), place)
@@ -103,8 +112,12 @@ class Identifier:
     def _with_doubts(self, launched: Launched, place: Place) -> Launched:
         """The launch with a caveat for each program on the way that may not be what it is called."""
         tools = launched.tools[:-1] if isinstance(launched.target, Executable) else launched.tools
-        doubts = [why for tool in tools if (why := programs.doubt(tool, place))]
-        return replace(launched, caveats=launched.caveats + tuple(doubts), place_matters=True) if doubts else launched
+        doubts = {tool: why for tool in tools if (why := programs.doubt(tool, place))}
+        if not doubts:
+            return launched
+        # a program that is named by its whole path is the same wherever it is started, and its bytes are in the digest
+        moves = launched.place_matters or not all(tool.startswith("/") for tool in doubts)
+        return replace(launched, caveats=(*launched.caveats, *doubts.values()), place_matters=moves)
 
     def _with_variables(self, launched: Launched, launch: Launch, place: Place) -> Launched:
         """The launch with a caveat if variables of the environment may change what it runs."""
@@ -221,6 +234,16 @@ class Identifier:
             return self._digests.of(path)
         except OSError:
             return "unreadable"
+
+
+def _named(launch: Launch) -> Iterator[str]:
+    """Where the words of a command line may lie: as the kernel takes them, and as programs do that shorten paths."""
+    command = launch.argv[0] if launch.argv else ""
+    folders = launch.path.split(os.pathsep)[: programs.PATH_MAX] if command and "/" not in command else []
+    words = [os.path.join(folder, command) for folder in folders]  # noqa: PTH118 - hostile text, no pathlib quirks
+    for word in (*words, *launch.argv):
+        whole = os.path.join(launch.cwd or "/", word)  # noqa: PTH118
+        yield from dict.fromkeys((whole, os.path.normpath(whole)))
 
 
 def _exe(digest: str, evidence: str, *also: str) -> Identified:

@@ -337,6 +337,30 @@ def test_nothing_raises(machine: Machine, argv: tuple[str, ...], cwd: str) -> No
     assert found.server.kind == "exe" and len(found.evidence) <= 500 and found.evidence.isprintable()
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_what_leads_to_two_places_is_another_one_when_a_byte_of_either_changes(machine: Machine, bare: bool) -> None:
+    machine.program(machine.home / "elsewhere/run", "kernel's")
+    machine.program(machine.cwd / "run", "shortened")
+    (machine.home / "elsewhere/deep").mkdir()
+    (machine.cwd / "link").symlink_to(machine.home / "elsewhere/deep")
+    argv, path = (("run",), "link/..") if bare else (("link/../run", "--stdio"), "")
+    found = machine.identify(*argv, path=path)
+    assert is_in_doubt(found) and "leads to two places" in found.evidence
+    assert machine.identify(*argv, path=path) == found
+    machine.program(machine.home / "elsewhere/run", "evil")
+    changed = machine.identify(*argv, path=path)
+    assert changed.server != found.server
+    machine.program(machine.cwd / "run", "evil too")
+    assert machine.identify(*argv, path=path).server not in (found.server, changed.server)
+
+
+def test_a_script_is_held_although_an_argument_is_no_text(machine: Machine) -> None:
+    script = machine.write("x.js", "1")
+    found = machine.identify(str(script), "\ud800/../x")
+    script.write_text("2")
+    assert machine.identify(str(script), "\ud800/../x").server != found.server
+
+
 def test_a_digest_is_kept_while_the_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "big"
     file.write_bytes(b"x" * 1_000_000)
