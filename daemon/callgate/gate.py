@@ -173,8 +173,6 @@ class Gate:
         self._lost, self._turn = False, 0
         return good
 
-    def cut(self, before: int) -> int:
-        """Remove one slice of rows that are older than `before` (nanoseconds): how many, 0 when none are left."""
     @property
     def staged(self) -> bool:
         """Is anything waiting for `commit`?"""
@@ -185,6 +183,8 @@ class Gate:
         """Will `commit` fail, because a row could not even be staged?"""
         return self._lost
 
+    def cut(self, before: int) -> int:
+        """Remove one slice of rows that are older than `before` (nanoseconds): how many, 0 when none are left."""
         if not self.commit():
             self._lost = True  # for those whose rows were in this turn
             return 0

@@ -10,11 +10,11 @@ from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.pin import Kind, Pin, Pins
 
 ANY_TOOL = "*"
-
 KNOWN_MAX = 1024
 """Verdicts on tools that are kept, so that the next call of the same tool finds its own."""
 KNOWN_NAME_MAX = 256
 """Characters of a tool's name up to which its verdict is kept: names are chosen by whoever calls."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -45,10 +45,10 @@ class Allowlist:
 
     _index: Mapping[tuple[str, str], Sequence[Approval]] = field(init=False, repr=False, compare=False)
     """By kind and name: a call must not have to look at thousands of approvals."""
+    _verdicts: dict[tuple[Identified, str], Verdict] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         index: dict[tuple[str, str], list[Approval]] = {}
-    _verdicts: dict[tuple[Identified, str], Verdict] = field(default_factory=dict, init=False, repr=False, compare=False)
         for approval in self.approvals:
             for key in dict.fromkeys((known.kind, known.name) for known in approval.identities):
                 index.setdefault(key, []).append(approval)
@@ -86,12 +86,6 @@ class Allowlist:
 
     def tool(self, found: Identified, tool: str) -> Verdict:
         """May this tool of this server be called? A server that may not run has no tool that may be called."""
-        verdict = self.server(found)
-        if verdict.effect is Effect.DENY:
-            return verdict
-        worst = max(self._of(found.server), key=lambda approval: approval.tool_effect(tool))
-        effect = worst.tool_effect(tool)
-        if effect is Effect.ALLOW:
         verdict = self._verdicts.get((found, tool))
         if verdict is None:
             verdict = self._tool(found, tool)
@@ -102,6 +96,12 @@ class Allowlist:
         return verdict
 
     def _tool(self, found: Identified, tool: str) -> Verdict:
+        verdict = self.server(found)
+        if verdict.effect is Effect.DENY:
+            return verdict
+        worst = max(self._of(found.server), key=lambda approval: approval.tool_effect(tool))
+        effect = worst.tool_effect(tool)
+        if effect is Effect.ALLOW:
             return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {worst.name} is approved")
         return Verdict(effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} {_said(effect, worst.name)}")
 
