@@ -85,8 +85,9 @@ class Gate:
             **detail,
         }
 
-        def asked(_: Policies, approval: str) -> Request:
-            return facts.of_launch(session, argv, approval, self.settings.mode, self._moment())
+        def asked(_: Policies, rules: Allowlist) -> Request:
+            known = rules.known(session.server.server)
+            return facts.of_launch(session, argv, known.approval, self.settings.mode, self._moment())
 
         verdict = self._by_policy(verdict, session, asked, said)
         self._stage(self._event("server.launched", session, verdict, uid=session.uid, detail=said))
@@ -107,8 +108,9 @@ class Gate:
         if retry:
             detail["retry"] = True
 
-        def asked(policies: Policies, approval: str) -> Request:
-            return facts.of_call(call, approval, self.settings.mode, self._moment(), policies.wanted)
+        def asked(policies: Policies, rules: Allowlist) -> Request:
+            known = rules.known(call.session.server.server, call.tool or "")
+            return facts.of_call(call, known, self.settings.mode, self._moment(), policies.wanted)
 
         verdict = self._by_policy(verdict, call.session, asked, detail)
         self._stage(self._event("call.asked", call.session, verdict, uid=call.uid, tool=call.tool, detail=detail), kept)
@@ -220,14 +222,16 @@ class Gate:
         self,
         verdict: Verdict,
         session: Session,
-        asked: Callable[[Policies, str], Request],
+        asked: Callable[[Policies, Allowlist], Request],
         detail: dict[str, object],
     ) -> Verdict:
         """The verdict after the policy's rung; which policies decided or observed is added to the row's `detail`."""
         policies, rules = self.policies(), self.rules()
         if policies is None or rules is None or verdict.effect is Effect.DENY:
             return verdict
-        judged = policies.judge(asked(policies, rules.name_of(session.server.server)))
+        judged = policies.judge(asked(policies, rules))
+        if not session.caller.proven:
+            detail["unproven"] = True
         if judged.policies:
             detail["policies"] = list(judged.policies)
         if judged.observed:

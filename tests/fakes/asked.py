@@ -10,6 +10,7 @@ from callgate.policy import facts
 from callgate.policy.cedar import Judged, Policies
 from callgate.policy.compiling import compile_policies
 from callgate.policy.facts import Moment, Request
+from callgate.policy.labels import Known
 from callgate.policy.schema import FROM_ARGUMENTS
 
 FILES = ServerIdentity("npm", "files", "1.0.0")
@@ -32,9 +33,10 @@ def call(
     who: Session | None = None,
     truncated: bool = False,
     size: int = 100,
+    labels: frozenset[str] = frozenset(),
 ) -> Request:
     asked = Call("u-1", who or session(), "tools/call", tool, arguments or {}, size, truncated)
-    return facts.of_call(asked, "local/files", Mode.ENFORCE, moment, FROM_ARGUMENTS)
+    return facts.of_call(asked, Known("local/files", labels), Mode.ENFORCE, moment, FROM_ARGUMENTS)
 
 
 def launch(*argv: str, who: Session | None = None) -> Request:

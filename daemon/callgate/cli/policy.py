@@ -10,7 +10,6 @@ import typer
 
 from callgate.cli.show import AsJson, client, point_in_time
 from callgate.cli.text import cell, clock, console, mark, plural, say, show_json, table
-from callgate.service import policies
 
 group = typer.Typer(
     name="policy",
@@ -27,6 +26,8 @@ SHOWN = 20
 @group.command()
 def check(file: File, as_json: AsJson = False) -> None:
     """Say whether a policy is valid, or list every mistake in it with its line. Needs no daemon."""
+    from callgate.service import policies  # it brings the engine: not for commands that do without
+
     found = policies.check(file)
     if as_json:
         show_json(found)
@@ -48,6 +49,8 @@ def test(
     as_json: AsJson = False,
 ) -> None:
     """Run the table tests of a policy. Needs no daemon."""
+    from callgate.service import policies  # it brings the engine: not for commands that do without
+
     found = policies.test(os.environ, table_file, policy)
     if as_json:
         show_json(found)
@@ -71,6 +74,8 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Say what a policy would have changed in the recorded log. Needs no daemon, and changes nothing."""
+    from callgate.service import policies  # it brings the engine: not for commands that do without
+
     found = policies.replay(os.environ, file, last, point_in_time("since", since) if since else 0)
     if as_json:
         show_json(found)

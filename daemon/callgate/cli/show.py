@@ -193,6 +193,9 @@ def explain(ref: str, as_json: AsJson = False) -> None:
         text.console.print(mark(server["effect"]), cell(server["identity"], "bold"), soft_wrap=True)
         say("  why       {reason}", reason=server["reason"])
         say("  rule      {rule}", rule=server["rule"])
+        for one in server["policy"]:
+            said = {"who": one["agent"], "effect": one["effect"], "rule": one["rule"], "reason": one["reason"]}
+            say("  policy    its launch by {who}: {effect} ({rule}), {reason}", **said)
         say("  identity  {evidence}", evidence=server["evidence"])
         for entry in server["entries"]:
             say("  used by   {entry}", entry=entry)

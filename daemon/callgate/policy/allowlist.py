@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from callgate.model.call import Effect, Verdict
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.pin import Kind, Pin, Pins
+from callgate.policy.labels import NONE, Known, Labels
 
 ANY_TOOL = "*"
 KNOWN_MAX = 1024
@@ -28,6 +29,8 @@ class Approval:
     """By exact tool name; `*` stands for all others. A tool that is not named at all has the server's effect."""
     pins: Pins = field(default_factory=dict)
     """What was approved of what the server shows. A kind that is left out is pinned by each machine on first use."""
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    """What its tools read and do, by tool name; `*` stands for all others."""
 
     def tool_effect(self, tool: str) -> Effect:
         """The effect of this approval on one tool: never milder than the effect on its server."""
@@ -54,10 +57,13 @@ class Allowlist:
                 index.setdefault(key, []).append(approval)
         object.__setattr__(self, "_index", index)
 
-    def name_of(self, identity: ServerIdentity) -> str:
-        """The registry's name for a server: that of the first approval that reaches it, "" if there is none."""
+    def known(self, identity: ServerIdentity, tool: str = "") -> Known:
+        """What is said of a server and a tool of it: the name in the first approval that reaches it, all labels."""
         matching = self._of(identity)
-        return matching[0].name if matching else ""
+        if not matching:
+            return Known()
+        labels = [approval.labels.get(tool, approval.labels.get(ANY_TOOL, NONE)) for approval in matching]
+        return Known(matching[0].name, frozenset[str]().union(*labels))
 
     def pins(self, identity: ServerIdentity, kind: Kind) -> Sequence[Mapping[str, Pin]]:
         """The pins of one kind that the approvals of a server have, by name; none if none of them has any."""

@@ -10,6 +10,7 @@ from typing import Any
 from callgate.model.call import Call, Caller, Mode, Session
 from callgate.model.identity import ServerIdentity
 from callgate.policy import arguments
+from callgate.policy.labels import Known
 from callgate.policy.schema import CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
 
 TEXT_MAX = 1024
@@ -45,15 +46,16 @@ class Request:
     """The facts; those from arguments only as far as they were wanted."""
 
 
-def of_call(call: Call, approval: str, mode: Mode, moment: Moment, wanted: frozenset[str]) -> Request:
-    """What is asked for a tool call. `approval` is the registry's name of the server; `wanted` are the facts that the
+def of_call(call: Call, known: Known, mode: Mode, moment: Moment, wanted: frozenset[str]) -> Request:
+    """What is asked for a tool call. `known` is what the registry says of it; `wanted` are the facts that the
     policies look at: the arguments are searched only if one of these comes from them.
     """
     session, tool = call.session, call.tool or ""
     found = arguments.NOTHING
     if wanted & FROM_ARGUMENTS and call.arguments is not None:
         found = arguments.named(call.arguments, session.caller.home)
-    context = _always(session, approval, mode, moment)
+    context = _always(session, known.approval, mode, moment)
+    context["labels"] = sorted(known.labels)
     context["tool"] = _fact(tool, context)
     context["bytes"] = min(call.size, 2**53)
     context["incomplete"] |= call.truncated or found.incomplete

@@ -13,6 +13,7 @@ from callgate.model.identity import Identified, ServerIdentity
 from callgate.policy import facts
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
+from callgate.policy.labels import Known
 from callgate.policy.schema import FROM_ARGUMENTS
 
 KINDS = ("call.asked", "server.launched")
@@ -65,8 +66,8 @@ class Machine:
     user: str
     groups: tuple[str, ...]
     home: str
-    names: Callable[[ServerIdentity], str]
-    """The registry's name of a server."""
+    known: Callable[[ServerIdentity, str], Known]
+    """What the registry says of a server and a tool."""
     moment: Callable[[int], Moment]
     """The local time of a row's nanoseconds."""
 
@@ -110,12 +111,12 @@ def _request(row: Row, candidate: Policies, machine: Machine, found: Replayed) -
     """The question of a row. Raises ValueError."""
     event = row.event
     session = _session(event, machine)
-    approval, mode = machine.names(session.server.server), Mode(event.mode)
+    known, mode = machine.known(session.server.server, event.tool), Mode(event.mode)
     moment = machine.moment(event.time)
     if event.kind == "server.launched":
         argv = event.detail.get("argv")
         words = [str(word) for word in argv] if isinstance(argv, list) else []
-        return facts.of_launch(session, words, approval, mode, moment)
+        return facts.of_launch(session, words, known.approval, mode, moment)
     arguments = _arguments(row)
     lost = arguments is None
     if lost and candidate.wanted & FROM_ARGUMENTS:
@@ -124,7 +125,7 @@ def _request(row: Row, candidate: Policies, machine: Machine, found: Replayed) -
     call = Call(
         event.uid, session, "tools/call", event.tool, arguments, size if isinstance(size, int) else 0, truncated=lost
     )
-    return facts.of_call(call, approval, mode, moment, candidate.wanted)
+    return facts.of_call(call, known, mode, moment, candidate.wanted)
 
 
 def _session(event: Event, machine: Machine) -> Session:
@@ -134,7 +135,7 @@ def _session(event: Event, machine: Machine) -> Session:
         event.agent or None,
         "from the log",
         event.session,
-        proven=not event.detail.get("unproven"),
+        proven=bool(event.agent) and not event.detail.get("unproven"),
         user=machine.user,
         groups=machine.groups,
         home=machine.home,

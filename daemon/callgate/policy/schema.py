@@ -28,7 +28,7 @@ _OF_ARGUMENTS = dict.fromkeys(("paths", "folders", "names", "hosts", "domains"),
 
 FACTS: Mapping[str, Mapping[str, str]] = {
     LAUNCH: _ALWAYS | {"argv": "Set<String>"},
-    CALL: _ALWAYS | {"tool": "String", "bytes": "Long"} | _OF_ARGUMENTS,
+    CALL: _ALWAYS | {"tool": "String", "labels": "Set<String>", "bytes": "Long"} | _OF_ARGUMENTS,
 }
 """Per action: each fact of the context with its Cedar type. All are filled for every request, but the version only
 where there is one (`?`)."""

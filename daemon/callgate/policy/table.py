@@ -10,9 +10,10 @@ from typing import Any
 
 from callgate.model.call import Call, Caller, Effect, Mode, Session
 from callgate.model.identity import Identified, ServerIdentity
-from callgate.policy import facts
+from callgate.policy import facts, labels
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
+from callgate.policy.labels import Known
 from callgate.policy.schema import CALL, FROM_ARGUMENTS, LAUNCH
 from callgate.policy.statements import Mistake
 
@@ -31,6 +32,7 @@ COLUMNS = (
     "home",
     "entry",
     "approval",
+    "labels",
     "bytes",
     "truncated",
     "mode",
@@ -150,7 +152,8 @@ def _call(session: Session, said: Mapping[str, str], mode: Mode, moment: Moment)
     arguments = _json(said, "arguments", dict, {})
     size = _number(said, "bytes", len(said["arguments"]), 0, 2**53)
     call = Call("", session, "tools/call", said["tool"], arguments, size, _yes(said, "truncated", otherwise=False))
-    return facts.of_call(call, said["approval"], mode, moment, FROM_ARGUMENTS)
+    known = Known(said["approval"], labels.parse(said["labels"]))
+    return facts.of_call(call, known, mode, moment, FROM_ARGUMENTS)
 
 
 def _session(said: Mapping[str, str]) -> Session:

@@ -12,6 +12,7 @@ from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.identity import ServerIdentity
 from callgate.model.pin import Pins
+from callgate.policy import labels
 from callgate.policy.allowlist import ANY_TOOL, Allowlist, Approval
 from callgate.registry import pinned
 
@@ -107,11 +108,12 @@ def _approval(entry: object, where: str) -> Approval:
         effect = Effect.of(field(stated, "effect", str))
         tools = {tool: Effect.of(word) for tool, word in (stated.get("tools") or {}).items()}
         pins = pinned.read(stated.get("pins"))
+        said = labels.read(stated.get("labels"))
     except (ValueError, AttributeError, TypeError) as error:
         raise RegistryError(f"{where} ({name})", str(error), "see docs/registry.md for the form") from error
     if not identities:
         raise RegistryError(f"{where} ({name})", "`identities` is empty", "name at least one server identity")
-    return Approval(name, identities, effect, tools, pins)
+    return Approval(name, identities, effect, tools, pins, said)
 
 
 def _new(identity: ServerIdentity, tool: str | None, effect: Effect, name: str) -> Document:

@@ -127,6 +127,7 @@ class Desktop:
                     "evidence": identified.evidence,
                     "entries": [f"{entry.agent}: {entry.name} ({entry.file.path})" for entry in entries],
                     **verdict,
+                    "policy": policies.explain(self._daemon, identified, entries),
                     "change": _change(verdict["effect"], ref),
                 }
             )

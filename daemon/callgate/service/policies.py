@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callgate.audit.store import Reader
+from callgate.model.call import Caller, Session
 from callgate.model.errors import FileRefusedError, PolicyError
 from callgate.model.event import Event
-from callgate.policy import table
+from callgate.model.identity import Identified
+from callgate.model.inventory import Entry
+from callgate.policy import facts, table
 from callgate.policy.cedar import Policies
 from callgate.policy.compiling import compile_policies, unpermitted
 from callgate.policy.replay import Replayed
 from callgate.policy.statements import TEXT_MAX
 from callgate.service.asker import asked_by
 from callgate.service.registrar import Registrar
-from callgate.service.rehearsal import fear, rehearse
+from callgate.service.rehearsal import fear, moment, rehearse
 from callgate.settings import load
+from callgate.system.accounts import account
 from callgate.system.files import read_capped
 from callgate.system.paths import folders
 
@@ -100,6 +105,22 @@ def describe(daemon: Daemon) -> Json:
         "suspended": daemon.break_glass.state,
         "mode": daemon.settings.mode.value,
     }
+
+
+def explain(daemon: Daemon, found: Identified, entries: Sequence[Entry]) -> list[Json]:
+    """What the policy in force makes of a launch of this server now, by each agent that has an entry for it."""
+    in_force, rules = daemon.registry.policies, daemon.registry.rules
+    if in_force is None or rules is None:
+        return []
+    who, now = account(os.getuid()), moment(time.time_ns())
+    known, mode = rules.known(found.server), daemon.settings.mode
+    said = []
+    for agent, entry in {entry.agent: entry for entry in entries}.items():
+        caller = Caller(os.getuid(), 0, agent, "as you ask", "", True, who.name, who.groups, who.home)
+        session = Session("", caller, found, entry.name)
+        verdict = in_force.judge(facts.of_launch(session, entry.argv, known.approval, mode, now)).verdict
+        said.append({"agent": agent, "effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason})
+    return said
 
 
 def put(daemon: Daemon, file: str | None, force: bool) -> Json:

@@ -27,7 +27,7 @@ def rehearse(
     """
     who = account(os.getuid())
     known = rules or Allowlist()
-    machine = Machine(who.name, who.groups, who.home, known.name_of, moment)
+    machine = Machine(who.name, who.groups, who.home, known.known, moment)
     wanted = [Filter(kind=kind, since=since, limit=last, newest_first=True) for kind in KINDS]
     rows = sorted((row for one in wanted for row in reader.rows(one)), key=lambda row: row.seq)
     return replay(rows[-last:] if last else rows, candidate, machine)

@@ -36,6 +36,8 @@ def files(tmp_path: Path) -> Path:
 @pytest.fixture
 def enforcing(cli: Cli) -> Iterator[Cli]:
     """A daemon that blocks, and one approved server."""
+    config = {"mcpServers": {"cat": {"command": "/bin/cat"}}}
+    (cli.place.home / ".claude.json").write_text(json.dumps(config))
     cli.good("up", "--enforce")
     with FrameClient(cli.place.folders.gate_socket) as shim:
         shim.greet()
@@ -87,6 +89,9 @@ def test_a_policy_that_is_set_decides_at_once_and_survives_a_restart(enforcing: 
     enforcing.place.signal(signal.SIGKILL)
     enforcing.good("up")
     assert called(enforcing, "id_rsa") == (False, "policy:no-keys")
+    (explained,) = enforcing.good("explain", "cat", "--json").json["servers"]
+    assert [(one["agent"], one["rule"]) for one in explained["policy"]] == [("claude-code", "policy:approved")]
+    assert "its launch by claude-code: allow" in enforcing.good("explain", "cat").out
     assert "removed: 2 policies" in enforcing.good("policy", "remove").out
     assert called(enforcing, "id_rsa")[0] and "no policy is in force" in enforcing.good("policy", "show").out
     changes = enforcing.place.rows(kind="policy.changed")

@@ -8,9 +8,10 @@ from typing import Any
 from asked import NOON, policies
 from callgate.model.call import Effect
 from callgate.model.event import Event, Row
+from callgate.policy.labels import Known
 from callgate.policy.replay import Machine, Replayed, replay
 
-MACHINE = Machine("ann", ("dev",), "/home/ann", lambda server: "local/" + server.name, lambda time: NOON)
+MACHINE = Machine("ann", ("dev",), "/home/ann", lambda server, tool: Known("local/" + server.name), lambda time: NOON)
 CALL = 'action == Callgate::Action::"mcp:tools/call"'
 NO_KEYS = f'@id("no") forbid(principal, {CALL}, resource) when {{ context.folders.contains("~/.ssh") }};'
 
