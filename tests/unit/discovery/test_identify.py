@@ -417,3 +417,22 @@ def test_the_real_interpreter_is_what_it_is_called(tmp_path: Path) -> None:
     script.write_text("1")
     found = Identifier((), str(Path.home())).identify(Launch((sys.executable, str(script)), "/", os.environ["PATH"]))
     assert not is_in_doubt(found), found
+
+
+def test_a_program_in_a_checkout_that_is_named_by_its_whole_path_is_the_same_wherever_it_is_started(
+    tmp_path: Path,
+) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / ".git").mkdir(parents=True)
+    node = checkout / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text("#!/bin/sh\n")
+    node.chmod(0o755)
+    script = tmp_path / "server.js"
+    script.write_text("1\n")
+    places = [tmp_path / "one", tmp_path / "two"]
+    identifier = Identifier((), str(tmp_path / "home"))
+    found = {identifier.identify(Launch((str(node), str(script)), str(place), "/usr/bin")).server for place in places}
+    assert len(found) == 1
+    node.write_text("#!/bin/sh\nexit 1\n")
+    assert identifier.identify(Launch((str(node), str(script)), str(places[0]), "/usr/bin")).server not in found
