@@ -43,6 +43,7 @@ class ScriptedModel:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
+        self.searches = SEARCHES
         self.before_call: Callable[[], object] | None = None
         """Run once, when the model has been offered the tool and is about to call it."""
         self.seen: list[Seen] = []
@@ -133,7 +134,7 @@ class ScriptedModel:
         if "tool_call" in view.offered and (name := self._found_as(view)):
             return Act(tool="tool_call", arguments={"name": name, "arguments": dict(self.scenario.arguments)}, uid=uid)
         searched = sum(uid.startswith("search") for uid in view.results)
-        if searched < SEARCHES and (search := self._search(view, searched)):
+        if searched < self.searches and (search := self._search(view, searched)):
             return search
         return Act(f"{NO_TOOL} {self.scenario.tool}")
 
