@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import select
 import signal
 import socket
@@ -435,6 +436,29 @@ def test_a_spool_file_that_somebody_holds_locked_holds_nobody_up(place: Place) -
     spooled = place.spooled()
     assert sorted(one["call"].rpartition("-")[2] for one in spooled if "call" in one) == ["1", "2", "3"]
     assert [one["argv"] for one in spooled if "argv" in one] == [peer(), peer()]
+
+
+@pytest.mark.parametrize(("mode", "passes"), [("observe", True), ("enforce", False)])
+def test_on_a_full_disk_only_observe_mode_goes_on_without_a_daemon(place: Place, mode: str, passes: bool) -> None:
+    """RLIMIT_FSIZE: files that may grow no further are a disk without room. Pipes are not files."""
+    place.settle(mode, "allow", deadline=0.1)
+    with Shimmed(place.command(*peer())) as shim:
+        assert "result" in shim.call(0, "echo")
+        (file,) = place.folders.spool.iterdir()
+        before = file.read_bytes()
+        full = (len(before) + 10, resource.RLIM_INFINITY)  # 10: a write that begins well and ends short
+        resource.prlimit(shim.process.pid, resource.RLIMIT_FSIZE, full)
+        for n in (1, 2):
+            answer = shim.call(n, "echo")
+            assert passes is not bool(answer["result"].get("isError"))
+            if not passes:
+                assert "could not be recorded" in refusal(answer)
+        assert file.read_bytes() == before
+        resource.prlimit(shim.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert not shim.call(3, "echo")["result"].get("isError")
+        shim.close()
+        assert shim.ended() == 0
+    assert [one["effect"] for one in place.spooled() if one.get("tool")] == ["allow", "allow"]
 
 
 def test_a_spool_that_is_a_link_is_not_followed(place: Place, tmp_path: Path) -> None:

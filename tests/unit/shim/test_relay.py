@@ -642,3 +642,32 @@ def test_a_server_that_asks_without_end_fills_no_log() -> None:
     scene.relay.server_ended()
     scene.relay.server_ended()
     assert [note["more"] for note in scene.notes()] == [1]
+
+
+def test_two_replies_to_one_id_both_pass_and_one_is_noted() -> None:
+    scene = Scene()
+    scene.client(call(1))
+    (asked,) = scene.rule()
+    scene.notes()
+    first, second = {"id": 1, "result": {"content": []}}, {"id": 1, "result": {"content": [], "isError": True}}
+    scene.server(first, second)
+    assert scene.told() == [first, second]
+    assert [(note["call"], note["error"]) for note in scene.notes()] == [(asked.serial, False)]
+    scene.client(call(1))
+    scene.rule()
+    scene.server(first)
+    assert scene.told() == [first]
+
+
+@pytest.mark.parametrize("id", [99, "x", None, {}, [1], -1, 1e400, True])
+def test_a_reply_to_nothing_that_was_asked_passes_and_breaks_nothing(id: object) -> None:
+    scene = Scene()
+    scene.client(call(1))
+    (asked,) = scene.rule()
+    scene.notes()
+    stray = {"jsonrpc": "2.0", "id": id, "result": {"content": []}}
+    scene.server(stray)
+    assert scene.to_client() == line(stray)
+    assert scene.notes() == []
+    scene.server({"id": 1, "result": {}})
+    assert [note["call"] for note in scene.notes()] == [asked.serial]

@@ -54,6 +54,13 @@ def test_a_launcher_starts_the_shim_with_an_empty_environment(folders: Folders, 
     assert (done.returncode, done.stderr) == (7, "")
 
 
+@pytest.mark.parametrize("path", ["", "/nowhere", ".:"])
+def test_a_launcher_works_when_the_path_has_moved_since_it_was_written(folders: Folders, path: str) -> None:
+    done = start(ready(folders), "--", "npx", PATH=path)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert "'--', 'npx'" in done.stdout
+
+
 def test_python_settings_of_the_agent_do_not_reach_the_shim(folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "posix.py").write_text("raise SystemExit('theirs')")
     (tmp_path / "callgate").mkdir()
