@@ -71,7 +71,7 @@ def telling(env: dict[bytes, bytes]) -> dict[str, str]:
 
 def pack(kind: int, serial: int, body: bytes = b"") -> bytes:
     """One frame as bytes."""
-    return (len(body) + 5).to_bytes(4, "little") + bytes((kind,)) + serial.to_bytes(4, "little") + body
+    return (serial << 40 | kind << 32 | len(body) + 5).to_bytes(HEAD, "little") + body
 
 
 def unpack(buffer: bytearray, most: int = 0) -> list[tuple[int, int, bytes]]:
@@ -83,13 +83,14 @@ def unpack(buffer: bytearray, most: int = 0) -> list[tuple[int, int, bytes]]:
     at = 0
     size = len(buffer)
     while size - at >= HEAD:
-        length = int.from_bytes(buffer[at : at + 4], "little")
+        head = int.from_bytes(buffer[at : at + HEAD], "little")
+        length = head & 0xFFFFFFFF
         if not 5 <= length <= MAX_BODY + 5:
             raise ValueError(f"frame of {length} bytes")
         end = at + 4 + length
         if end > size:
             break
-        frames.append((buffer[at + 4], int.from_bytes(buffer[at + 5 : at + 9], "little"), bytes(buffer[at + 9 : end])))
+        frames.append((head >> 32 & 0xFF, head >> 40, bytes(buffer[at + HEAD : end])))
         at = end
         if len(frames) == most:
             break

@@ -149,14 +149,16 @@ def unique(members: list[tuple[str, object, int, int]], known: frozenset[str]) -
 def walk(text: str, at: int, scan: Scan) -> tuple[list[tuple[str, object, int, int]], int]:
     """The members of the object whose "{" stands at `at` as (name, value, start, end), and where the object ends."""
     members: list[tuple[str, object, int, int]] = []
-    at = _skip(text, at + 1)
+    at += 1
+    if text[at] <= " ":  # whitespace, or an error: worth a call
+        at = _skip(text, at)
     if text[at] == "}":
         return members, at + 1
     while True:
         if text[at] != '"':
             raise StopIteration(at)
         name, at = scanstring(text, at + 1, True)
-        if text[at] <= " ":  # whitespace, or an error: worth a call
+        if text[at] <= " ":
             at = _skip(text, at)
         if text[at] != ":":
             raise StopIteration(at)

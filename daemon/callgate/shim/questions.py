@@ -107,9 +107,8 @@ class Questions:
         self._serial += 1
         question = self.open[self._serial] = Question(kind, self._serial, flags, body, subject, now)
         if self.ready:
-            if self._notes:
-                self.flush_notes()
-            self.frames.append(question.frame())
+            self.frames.append(question.frame())  # before the notes: nobody waits for those
+            self.flush_notes()
         return question
 
     def note(self, body: bytes, kind: int = NOTE) -> None:
@@ -122,7 +121,7 @@ class Questions:
 
     def flush_notes(self) -> None:
         """Send what was noted, if there is a gate."""
-        if self.ready:
+        if self.ready and self._notes:
             self.frames += self._notes
             self._notes = []
 

@@ -126,7 +126,8 @@ class Relay:
     @property
     def held(self) -> int:
         """Bytes of the client that wait for the gate."""
-        return self._requests.held + sum(map(len, self._early))
+        held = self._requests.held
+        return held + sum(map(len, self._early)) if self._early else held
 
     @property
     def held_answers(self) -> int:

@@ -9,6 +9,10 @@ from callgate.shim.ending import NEVER, Ending
 from callgate.shim.process import start
 from callgate.shim.sink import Sink
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DRAIN = 0.5
 """Seconds of silence after which a dead server's output is over, though something it started holds the pipe open."""
 FLUSH = 5.0
@@ -71,15 +75,15 @@ class Server:
         if number:
             self.signal(number)
 
-    def is_over(self, now: float, untaken: bool) -> bool:
-        """Is it dead, and has all that it said come through? `untaken`: some of it still waits for the agent."""
+    def is_over(self, now: float, untaken: Callable[[], bool]) -> bool:
+        """Is it dead, and has all that it said come through? `untaken`: does some of it still wait for the agent?"""
         if self.status is None:
             return self.ending.hopeless
-        return now >= self._over_at(untaken) or (self.stdout < 0 and not untaken)
+        return now >= self._over_at(untaken()) or (self.stdout < 0 and not untaken())
 
-    def wake_at(self, untaken: bool) -> float:
+    def wake_at(self, untaken: Callable[[], bool]) -> float:
         """When something is due by itself."""
-        return self.ending.at if self.status is None else self._over_at(untaken)
+        return self.ending.at if self.status is None else self._over_at(untaken())
 
     def bury(self, now: float) -> None:
         """End what is left of its group, and let go of it."""

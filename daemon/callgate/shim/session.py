@@ -235,7 +235,7 @@ class Session:
             if not server.input.size:
                 server.close_input(now)
         server.attend(now)
-        if server.is_over(now, self._untaken()):
+        if server.is_over(now, self._untaken):
             self._bury(server, now)
 
     def _bury(self, server: Server, now: float) -> None:
@@ -281,7 +281,7 @@ class Session:
         """Seconds until something is due."""
         due = min(self._relay.wake_at(), self._parent_check)
         if self._server is not None:
-            due = min(due, self._server.wake_at(self._untaken()))
+            due = min(due, self._server.wake_at(self._untaken))
         if self._link.sink is None:
             due = min(due, self._link.retry_at)
         now = time.monotonic()

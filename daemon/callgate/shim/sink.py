@@ -25,13 +25,10 @@ class Sink:
         """Write `pieces` in order, as much of them as fits now."""
         if self.broken:
             return
-        size = sum(map(len, pieces))
+        size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         idle = not self._queue
         self.size += size
-        if size <= JOIN_MAX and len(pieces) > 1:
-            self._queue.append(b"".join(pieces))
-        else:
-            self._queue += pieces
+        self._queue += [b"".join(pieces)] if size <= JOIN_MAX else pieces
         if idle:
             self.flush()
 

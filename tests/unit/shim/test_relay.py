@@ -88,7 +88,7 @@ def test_a_fast_call_is_not_held_up_by_a_slow_one() -> None:
 def test_what_is_refused_is_answered_to_its_sender_and_the_session_goes_on() -> None:
     scene = Scene()
     scene.client(b'{"id":5,"method":"tools/list","method":"tools/call"}\n', b"garbage\n", call(6))
-    note, other, asked = scene.asked()
+    asked, note, other = scene.asked()
     assert "twice" in note.json["refused"]
     assert "not JSON" in other.json["refused"]
     scene.answer(asked.serial)
@@ -595,7 +595,7 @@ def test_notes_travel_with_the_next_question_and_do_not_pile_up_without_end() ->
     scene = Scene()
     scene.client({"id": 1, "method": "initialize", "params": {"clientInfo": {"name": "c"}}}, call(2))
     kinds = [one.kind for one in scene.asked()]
-    assert kinds == [frames.NOTE, frames.ASK]
+    assert kinds == [frames.ASK, frames.NOTE]
     scene.disconnect()
     for _ in range(5000):
         scene.client({"id": 1, "method": "initialize", "params": {}})
