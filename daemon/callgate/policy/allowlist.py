@@ -48,7 +48,9 @@ class Allowlist:
 
     _index: Mapping[tuple[str, str], Sequence[Approval]] = field(init=False, repr=False, compare=False)
     """By kind and name: a call must not have to look at thousands of approvals."""
-    _verdicts: dict[tuple[Identified, str], Verdict] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _verdicts: dict[tuple[Identified, str], Verdict] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         index: dict[tuple[str, str], list[Approval]] = {}
