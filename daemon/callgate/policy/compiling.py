@@ -137,7 +137,7 @@ def _invalid(statements: Sequence[Statement], whole: cedarpy.Schema) -> list[Mis
     """What does not fit the schema. Cedar numbers policies in the order of the text."""
     import cedarpy
 
-    result = cedarpy.validate_policies("\n".join(statement.text for statement in statements), whole)
+    result = cedarpy.validate_policies("\n".join(statement.text for statement in statements), whole, release_gil=True)
     wrong = []
     for error in result.errors:
         number = error.policy_id.removeprefix("policy")
