@@ -20,8 +20,10 @@ from callgate.model.errors import CallgateError
 from callgate.service import background
 from callgate.shim import frames
 from callgate.shim.spool import Spool
+from callgate.wrap.launcher import interpreter
 from frame_client import Answer, FrameClient, ask, hello
 from installation import Installation
+from shimmed import Shimmed, peer
 from until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -295,6 +297,27 @@ def test_sockets_removed_under_load_break_no_session(place: Installation) -> Non
     assert serves(place)
     background.stop(place.folders)
     load.check()
+
+
+def test_while_it_is_stopped_doubt_decides_in_time_and_afterwards_all_is_in_the_log(place: Installation) -> None:
+    place.settle('mode = "observe"\ndeadline = 1.0\n')
+    place.start()
+    command = [interpreter(), "-I", "-S", "-E", str(place.folders.shim / "run.py"), "--launcher", "", "--entry", "e"]
+    with Shimmed([*command, "--", *peer()], env=place.env) as shim:
+        assert "result" in shim.call(1, "echo")
+        place.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        assert not shim.call(2, "echo")["result"].get("isError")
+        assert time.monotonic() - began < 5
+        place.signal(signal.SIGCONT)
+        until(lambda: len(place.rows(kind="call.asked", entry="e")) >= 2, "the spool to be taken in", 20)
+        assert "result" in shim.call(3, "echo")
+        shim.close()
+        assert shim.ended() == 0
+    until(lambda: not list(place.folders.spool.iterdir()), "an empty spool", 20)
+    rows = place.rows(kind="call.asked")
+    assert len({row["uid"] for row in rows if row.get("tool") == "echo"}) == 3
+    assert place.client.verify()["ok"]
 
 
 def test_what_shims_decided_while_it_was_killed_is_in_the_log_afterwards(place: Installation) -> None:
