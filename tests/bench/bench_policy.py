@@ -17,7 +17,6 @@ from callgate.settings import Durability, Settings
 
 BUDGET = 0.4
 """Milliseconds that 200 policies and 300 servers may add at p50."""
-ARGUMENTS = {"path": "/home/ann/project/src/main.py", "start": 1, "end": 200, "note": "see https://docs.example.com/a"}
 CALL = 'action == Callgate::Action::"mcp:tools/call"'
 
 
@@ -33,6 +32,12 @@ def policy(number: int) -> str:
         name
         + f'forbid(principal, {CALL}, resource) when {{ context.tool like "*drop{number}*" || context.hour > 30 }};',
     )[number % 4]
+
+
+def arguments(number: int) -> dict[str, object]:
+    """No two calls are the same."""
+    about = f"see https://docs{number}.example.com/a"
+    return {"path": f"/home/ann/project/src/main{number}.py", "start": number, "end": 200, "note": about}
 
 
 def compiled(count: int) -> Policies:
@@ -51,25 +56,26 @@ def session(server: int) -> Session:
     return Session(f"{server:016x}", caller, identity, f"server-{server}")
 
 
-def asked(gate: Gate, sessions: list[Session], calls: int, tag: str) -> list[float]:
-    """Milliseconds of each call, its commit included, spread over the sessions."""
+def asked(gate: Gate, sessions: list[Session], calls: int, tag: str) -> list[tuple[float, float]]:
+    """Milliseconds of each call on the clock and of the processor, its commit included, spread over the sessions."""
     times = []
     for number in range(calls):
-        call = Call(f"{tag}-{number}", sessions[number % len(sessions)], "tools/call", "read", ARGUMENTS, 240)
-        start = time.perf_counter()
+        call = Call(
+            f"{tag}-{number}", sessions[number % len(sessions)], "tools/call", "read", arguments(number), 240 + number
+        )
+        start, worked = time.perf_counter(), time.thread_time()
         gate.check(call)
         gate.commit()
-        times.append((time.perf_counter() - start) * 1e3)
+        times.append(((time.perf_counter() - start) * 1e3, (time.thread_time() - worked) * 1e3))
     return times
 
 
-def shown(name: str, times: list[float]) -> float:
-    times = sorted(times)
-    p50 = times[len(times) // 2]
-    print(
-        f"{name:34} ms  p50 {p50:.3f}  p95 {times[int(len(times) * 0.95)]:.3f}  p99 {times[int(len(times) * 0.99)]:.3f}"
-    )
-    return p50
+def shown(name: str, times: list[tuple[float, float]]) -> tuple[float, float]:
+    """The p50 on the clock and of the processor."""
+    wall, work = (sorted(found) for found in zip(*times, strict=True))
+    p50, p95, p99 = (wall[int(len(wall) * share)] for share in (0.5, 0.95, 0.99))
+    print(f"{name:20} ms  p50 {p50:.3f}  p95 {p95:.3f}  p99 {p99:.3f}   processor p50 {work[len(work) // 2]:.3f}")
+    return p50, work[len(work) // 2]
 
 
 def main() -> None:
@@ -86,7 +92,7 @@ def main() -> None:
     for count in (1, 50, 200):
         ready = compiled(count)
         kinds[f"and {count} policies"] = lambda ready=ready: ready  # type: ignore[misc]
-    times: dict[str, list[float]] = {name: [] for name in kinds}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
     with tempfile.TemporaryDirectory(prefix="cg-bench-") as folder:
         writer = Writer.open(Path(folder) / "audit.db", Durability.COMMIT)
         rules = Allowlist(tuple(approvals))
@@ -99,8 +105,8 @@ def main() -> None:
                 gate.settle()
         writer.close()
     base, *others = [shown(name, found) for name, found in times.items()]
-    added = others[-1] - base
-    print(f"200 policies add {added:.3f} ms at p50 (budget {BUDGET} ms): {'good' if added <= BUDGET else 'TOO MUCH'}")
+    added, work = (after - before for after, before in zip(others[-1], base, strict=True))
+    print(f"200 policies add {added:.3f} ms at p50, {work:.3f} ms of them work of the processor (budget {BUDGET} ms)")
 
 
 if __name__ == "__main__":

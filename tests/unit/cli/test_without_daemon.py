@@ -126,8 +126,12 @@ def test_broken_settings_are_one_line_that_names_the_key(cli: Cli, text: str, na
     cli.place.folders.settings.write_bytes(text.encode("latin-1"))
     ran = cli("up")
     assert ran.code in (1, 2) and names_it in ran.line and "\x1b" not in ran.line, ran
+
+
+def test_doctor_finds_broken_settings(cli: Cli) -> None:
+    cli.place.settle("frob = 1")
     ran = cli("doctor")
-    assert ran.code == 1 and "settings" in ran.out
+    assert ran.code == 1 and "settings" in ran.out and "frob" in ran.out
 
 
 def test_home_unset_is_the_accounts_home(place: Installation) -> None:

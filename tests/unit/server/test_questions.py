@@ -214,7 +214,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner))
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.binary(max_size=200) | VALUES.map(lambda value: b"\0" + json.dumps(value).encode()))
 def test_no_frame_whatsoever_raises_anything_but_a_protocol_error(body: bytes) -> None:
     questions.call(SESSION, 1, body)

@@ -42,12 +42,19 @@ class StandIn:
 
     def tools(self) -> list[str]:
         """The names of the tools that we are shown."""
-        return [tool["name"] for tool in self._ask("tools/list")["result"]["tools"]]
+        return [tool["name"] for tool in self._result("tools/list")["tools"]]
 
     def call(self, tool: str, **arguments: str) -> tuple[bool, str]:
         """Call a tool: did it go well, and what came back?"""
-        result = self._ask("tools/call", name=tool, arguments=arguments)["result"]
+        result = self._result("tools/call", name=tool, arguments=arguments)
         return not result.get("isError", False), result["content"][0]["text"]
+
+    def _result(self, method: str, **params: object) -> dict[str, Any]:
+        answer = self._ask(method, **params)
+        if "result" not in answer:
+            raise CallgateError("demo server", f"answers {method} with {answer}", "run `callgate doctor`")
+        result: dict[str, Any] = answer["result"]
+        return result
 
     def _ask(self, method: str, **params: object) -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout
