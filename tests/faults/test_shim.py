@@ -247,9 +247,9 @@ def test_a_server_that_is_not_allowed_never_runs_and_the_agent_is_told_why(
     mark = tmp_path / "started"
     with Shimmed(place.command("/bin/sh", "-c", f"echo > {mark}; exec cat")) as shim:
         shim.send({"id": 1, "method": "server/discover"})
-        assert "npm:evil is not on the list" in shim.message()["error"]["message"]
+        assert "npm:evil is not on the list" in shim.message()["result"]["instructions"]
         shim.send(INITIALIZE)
-        assert "allowlist" in shim.message()["error"]["message"]
+        assert "allowlist" in shim.message()["result"]["instructions"]
         shim.close()
         assert shim.ended() == 126
         assert "npm:evil" in shim.complaints()
@@ -267,8 +267,7 @@ def test_a_server_that_is_revoked_is_ended_and_its_calls_are_refused(place: Plac
         gate.wait(lambda gate: len(gate.of(frames.HELLO)) > 1)
         assert "revoked" in json.dumps(shim.call(2, "echo"))
         assert gone(pid)
-        shim.send({"id": 3, "method": "ping"})
-        assert "revoked" in shim.message()["error"]["message"]
+        assert "revoked" in refusal(shim.call(3, "echo"))
         shim.close()
         assert shim.ended() == 126
 
@@ -307,7 +306,7 @@ def test_without_a_daemon_the_setting_decides_and_the_spool_remembers(
         if passes:
             assert answer["result"]["content"][0]["text"] == "{}"
         else:
-            assert "daemon" in answer["error"]["message"]
+            assert "daemon" in refusal(answer)
     entries = place.spooled()
     assert entries[0]["argv"] == peer()
     effects = [(entry["tool"], entry["effect"], entry["mode"]) for entry in entries[1:]]
@@ -400,7 +399,7 @@ def test_a_stranger_on_the_socket_is_no_gate(place: Place, bytes_: bytes) -> Non
         shim.send(request(1, "echo"))
         connection, _ = listener.accept()
         connection.sendall(bytes_)
-        assert "did not answer" in shim.message()["error"]["message"]
+        assert "did not answer" in refusal(shim.message())
         connection.close()
 
 
@@ -466,7 +465,7 @@ def test_a_spool_that_is_a_link_is_not_followed(place: Place, tmp_path: Path) ->
     place.folders.spool.rmdir()
     place.folders.spool.symlink_to("/proc/self/nowhere")
     with Shimmed(place.command(*peer())) as shim:
-        assert "recorded" in shim.call(1, "echo")["error"]["message"]
+        assert "recorded" in refusal(shim.call(1, "echo"))
 
 
 # Ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callgate.shim import mcp
+from callgate.shim import mcp, standin
 from callgate.shim.answers import Answers, Out
 from callgate.shim.batch import HeldBatch
 from callgate.shim.frames import ASK, MAX_INSPECTED, TRUNCATED
@@ -182,15 +182,15 @@ class Requests:
             self._out.to_client("[" + ",".join(batch.denials) + "]")
 
     def _not_running(self, found: Message | Batch) -> None:
-        """Answer what is asked of a server that must not run, so that the agent can show why it does not."""
+        """Answer what is asked of a server that must not run, so that the agent's model can say why it does not."""
         messages = found.messages if isinstance(found, Batch) else [found]
-        errors = [
-            mcp.error(message.id, mcp.LAUNCH_REFUSED, self.refusal)
+        answers = [
+            standin.answer(message, self.refusal)
             for message in messages
             if message.method is not None and message.id is not None
         ]
-        if errors:
-            self._out.to_client("[" + ",".join(errors) + "]" if isinstance(found, Batch) else errors[0])
+        if answers:
+            self._out.to_client("[" + ",".join(answers) + "]" if isinstance(found, Batch) else answers[0])
 
     def _oversize(self, line: Oversize) -> None:
         if not line.ended:

@@ -448,14 +448,14 @@ def test_a_server_that_may_not_run_is_refused_to_whoever_asks_for_it() -> None:
     scene.client({"id": 1, "method": "initialize", "params": {}}, {"method": "notifications/initialized"})
     scene.relay.client_ended(scene.now)
     scene.connect(frames.DENY, reason="not on the list", rule="allowlist")
-    scene.client(call(2), [{"id": 3, "method": "ping"}, {"method": "x"}], b"[")
+    scene.client(call(2), [{"id": 3, "method": "prompts/list"}, {"method": "x"}], b"[")
     assert scene.relay.launch is REFUSED
     assert scene.to_server() == b""
     first, second, batch = scene.told()
-    assert "not on the list" in first["error"]["message"]
-    assert "callgate servers" in first["error"]["message"]
+    assert "not on the list" in first["result"]["instructions"]
+    assert "callgate servers" in second["result"]["content"][0]["text"]
     assert (first["id"], second["id"], batch[0]["id"]) == (1, 2, 3)
-    assert first["error"]["code"] == 403
+    assert batch[0]["error"]["code"] == 403
     assert "not on the list" in scene.relay.out.complaints[0]
 
 
@@ -472,7 +472,7 @@ def test_an_allowance_can_be_revoked_at_a_reconnect() -> None:
     scene.connect(frames.DENY, reason="revoked")
     assert scene.relay.launch is REFUSED
     scene.client(call(1))
-    assert "revoked" in scene.told()[0]["error"]["message"]
+    assert "revoked" in scene.told()[0]["result"]["content"][0]["text"]
 
 
 # The gate is away
