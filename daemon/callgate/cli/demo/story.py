@@ -85,9 +85,11 @@ class Story:
     def _unapproved(self) -> None:
         self._scene("Another server in the same config is on no list. It does not even start.")
         with StandIn(self._home.command("helper"), self._env) as agent:
-            refused = agent.hello()
-        self._expect("error" in refused and not self._home.mark.exists(), "the unapproved server did not run")
-        say("  [red]✗[/] initialize → {why}", why=refused["error"]["message"])
+            told = agent.hello()["result"].get("instructions", "")
+            shown = agent.tools()
+        self._expect(shown == ["server_not_allowed"], f"the gate stands in for it: {shown}")
+        self._expect(not self._home.mark.exists(), "the unapproved server did not run")
+        say("  [red]✗[/] what the agent is told → {why}", why=told)
 
     def _killed(self) -> None:
         self._scene("Kill the daemon in the middle of a session: calls are refused, and nothing is forgotten.")
