@@ -143,6 +143,13 @@ def test_the_short_way_decides_as_cedar_does_with_everything(texts: list[str], a
     assert found.effect is plainly(texts, asked)
 
 
+@given(SETS, st.lists(request(), min_size=2, max_size=8))
+def test_a_verdict_that_was_kept_is_the_one_that_would_be_given(texts: list[str], questions: list[Request]) -> None:
+    ours = compiled(texts)
+    for asked in (*questions, *questions):
+        assert ours.judge(asked) == compiled(texts).judge(asked)
+
+
 def plainly(texts: list[str], asked: Request) -> Effect:
     """The documented meaning, with Cedar's plain calls."""
     whole = cedarpy.Schema.from_str(schema())

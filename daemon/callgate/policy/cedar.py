@@ -28,6 +28,8 @@ PROBLEM_MAX = 500
 """Characters that are told of an error."""
 CACHE_MAX = 2048
 """Prepared tools and slices that are kept; when there are more, all are made anew as they are needed."""
+KEPT_TEXTS_MAX = 32
+"""Texts of one set in what is kept of a verdict."""
 NAMED_MAX = 16
 """Policies that are named in one verdict."""
 
@@ -47,6 +49,8 @@ class Policy:
     text: str
     scope: Scope
     need: Need | None
+    facts: frozenset[str]
+    """What it looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class _Prepared:
     """Every permit, and the forbids that deny."""
     aside: _Layer
     """The forbids that ask or observe."""
+    facts: tuple[str, ...]
+    """All that these look at. Where it is the same, so is the verdict."""
 
 
 @dataclass(slots=True)
@@ -104,6 +110,8 @@ class Policies:
     _by_id: dict[str, Policy] = field(init=False)
     _prepared: dict[tuple[object, ...], _Prepared] = field(default_factory=dict)
     _sets: dict[tuple[str, ...], cedarpy.PolicySet] = field(default_factory=dict)
+    _given: dict[tuple[object, ...], Judged] = field(default_factory=dict)
+    """Verdicts by what they follow from: most calls differ in nothing that a policy looks at."""
 
     def __post_init__(self) -> None:
         self.wanted = frozenset(self.uses.facts)
@@ -123,6 +131,30 @@ class Policies:
     def _judge(self, request: Request) -> Judged:
         key = (request.action, request.principals, request.resources)
         ready = self._prepared.get(key) or self._prepare(key, request)
+        same = self._follows_from(key, ready, request)
+        given = self._given.get(same) if same else None
+        if given is None:
+            given = self._decide(ready, request)
+            if same:
+                if len(self._given) >= CACHE_MAX:
+                    self._given.clear()
+                self._given[same] = given
+        return given
+
+    def _follows_from(self, key: tuple[object, ...], ready: _Prepared, request: Request) -> tuple[object, ...] | None:
+        """All that the verdict follows from; None if that is too much to keep."""
+        found: list[object] = [key]
+        for name in ready.facts:
+            value = self.uses.reduced(name, request.context.get(name))
+            if isinstance(value, list):
+                if len(value) > KEPT_TEXTS_MAX:
+                    return None
+                value = frozenset(value)
+            found.append(value)
+        return tuple(found)
+
+    def _decide(self, ready: _Prepared, request: Request) -> Judged:
+        """Raises _UndecidedError."""
         asked = {
             "principal": _json_uid(request.principals[0]),
             "action": f'{NAMESPACE}::Action::"{request.action}"',
@@ -182,7 +214,8 @@ class Policies:
         deciding = [policy for policy in able if policy.permits or policy.effect == Effect.DENY.word]
         aside = [policy for policy in able if not policy.permits and policy.effect != Effect.DENY.word]
         entities = cedarpy.Entities.from_json_str(json.dumps(_entities(request)), self.schema)
-        ready = _Prepared(entities, _layer(deciding, request), _layer(aside, request))
+        facts = tuple(sorted(frozenset[str]().union(*(policy.facts for policy in able))))
+        ready = _Prepared(entities, _layer(deciding, request), _layer(aside, request), facts)
         if len(self._prepared) >= CACHE_MAX:
             self._prepared.clear()
         self._prepared[key] = ready

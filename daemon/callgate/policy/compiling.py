@@ -41,9 +41,8 @@ def compile_policies(text: str) -> Policies | tuple[Mistake, ...]:
     for statement in statements:
         parsed, wrong = _parsed(statement)
         if parsed is not None:
-            policy, wrong = _policy(statement, parsed)
+            policy, wrong = _policy(statement, parsed, uses.add(parsed))
             policies.append(policy)
-            uses.add(parsed)
         mistakes += wrong
     mistakes += _repeated(policies)
     if not mistakes:
@@ -95,7 +94,7 @@ def _line_of_error(statement: Statement, problem: str) -> int:
     return statement.line + low - 1
 
 
-def _policy(statement: Statement, parsed: dict[str, Any]) -> tuple[Policy, list[Mistake]]:
+def _policy(statement: Statement, parsed: dict[str, Any], facts: frozenset[str]) -> tuple[Policy, list[Mistake]]:
     """The policy behind a statement, and what is wrong with its annotations."""
     notes = {name: value or "" for name, value in (parsed.get("annotations") or {}).items()}
     permits = parsed["effect"] == "permit"
@@ -116,7 +115,8 @@ def _policy(statement: Statement, parsed: dict[str, Any]) -> tuple[Policy, list[
             Mistake(statement.line_of("@reason"), f"@reason must be one line of at most {REASON_MAX} characters")
         )
     word = effect or (Effect.ALLOW.word if permits else Effect.DENY.word)
-    return Policy(name or "", permits, word, reason, statement.line, statement.text, scope(parsed), need(parsed)), wrong
+    known = scope(parsed), need(parsed), facts
+    return Policy(name or "", permits, word, reason, statement.line, statement.text, *known), wrong
 
 
 def _unknown(statement: Statement, name: str) -> Mistake:

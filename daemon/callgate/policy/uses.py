@@ -23,9 +23,15 @@ class Uses:
     probes: set[str] = field(default_factory=set)
     """The texts that sets are asked for: what else a set holds makes no difference."""
 
-    def add(self, policy: Mapping[str, Any]) -> None:
-        """Take in a policy in Cedar's JSON form. What is not understood counts as a look at everything."""
+    def add(self, policy: Mapping[str, Any]) -> frozenset[str]:
+        """Take in a policy in Cedar's JSON form: the facts that it looks at. What is not understood counts as a look at
+        everything.
+        """
+        before, self.facts = self.facts, set()
         self._walk([clause.get("body") for clause in policy.get("conditions") or ()])
+        own = frozenset(self.facts)
+        self.facts |= before
+        return own
 
     def reduced(self, fact: str, value: object) -> object:
         """The value without what makes no difference."""
