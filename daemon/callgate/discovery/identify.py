@@ -270,6 +270,8 @@ def _guess(launched: Launched) -> tuple[str, ...]:
         return (str(ServerIdentity(target.kind, target.name, target.version)),)
     if isinstance(target, Url):
         return (f"url:{target.url}",)
+    if isinstance(target, Script) and target.file.startswith("/") and (package := nearby.owner(target.file)):
+        return (package,)
     return () if isinstance(target, Unknown) or not launched.argv else (_shown(launched),)
 
 
