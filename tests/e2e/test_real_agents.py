@@ -49,6 +49,10 @@ def everything() -> list[str]:
     return [*node_server("server-everything"), "stdio"]
 
 
+TRIES = 3
+"""Runs of an agent that may give up before its server is up: most start servers beside the first model request."""
+
+
 def identity_of(product: Product) -> str:
     """What `callgate servers` says that the entry really is."""
     found = json.loads(product.run("servers", "--json").stdout)["servers"]
@@ -56,11 +60,12 @@ def identity_of(product: Product) -> str:
 
 
 def run_until_called(agent: Agent, home: Path, model: ScriptedModel) -> Outcome:
-    """Run the agent; once more if it gave up before its server was up, which some do on a busy machine."""
-    outcome = run(agent, home, model.url)
-    if not model.results:
-        print(f"{agent.id} gave up before its server was up (first run: {outcome.all[-300:]!r}); one more run")
+    """Run the agent; again (TRIES in all) if it gave up before its server was up, as some do on a busy machine."""
+    for number in range(1, TRIES + 1):
         outcome = run(agent, home, model.url)
+        if model.results:
+            break
+        print(f"run {number}: {agent.id} gave up before its server was up: {outcome.all[-300:]!r}")
     return outcome
 
 
