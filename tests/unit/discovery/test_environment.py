@@ -95,6 +95,7 @@ def test_what_is_usual_raises_no_doubt(env: dict[str, str]) -> None:
         ("XDG_CONFIG_HOME", "/home/u/project/.config"),
         ("DOCKER_HOST", "tcp://evil:2375"),
         ("GIT_CONFIG_GLOBAL", "/tmp/gitconfig"),
+        ("GIT_CONFIG_KEY_0", "url.https://evil.example/.insteadof"),
         ("RUBYOPT", "-revil"),
         ("JAVA_TOOL_OPTIONS", "-javaagent:/tmp/x.jar"),
     ],
@@ -115,6 +116,15 @@ def test_only_what_the_programs_on_the_way_obey_counts() -> None:
     assert set(doubtful(env, USUAL, frozenset({"npx"}))) == {"npm_config_registry", "NODE_OPTIONS", "LD_PRELOAD"}
     assert set(doubtful(env, USUAL, frozenset({"uvx"}))) == {"UV_INDEX_URL", "NODE_OPTIONS", "LD_PRELOAD"}
     assert set(doubtful(env, USUAL, frozenset({"docker"}))) == {"NODE_OPTIONS", "LD_PRELOAD"}
+
+
+def test_a_harmless_git_setting_that_an_agent_hands_down_raises_no_doubt_unless_it_comes_with_another() -> None:
+    first = {"GIT_CONFIG_KEY_0": "safe.bareRepository", "GIT_CONFIG_VALUE_0": "explicit"}
+    second = {"GIT_CONFIG_KEY_1": "core.sshCommand", "GIT_CONFIG_VALUE_1": "/tmp/evil"}
+    assert doubtful(first | {"GIT_CONFIG_COUNT": "1"}, USUAL, frozenset({"npx"})) == {}
+    both = first | second | {"GIT_CONFIG_COUNT": "2"}
+    assert doubtful(both, USUAL, frozenset({"npx"})) == second | {"GIT_CONFIG_COUNT": "2"}
+    assert doubtful(both, USUAL, frozenset({"node"})) == {}
 
 
 def test_the_shim_tells_nothing_else() -> None:

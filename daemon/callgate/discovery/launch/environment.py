@@ -58,6 +58,10 @@ _OF_RUNNERS: tuple[tuple[str, frozenset[str]], ...] = (
     ("PIPX_", words("pipx")),
     ("DOCKER_", words("docker podman nerdctl")),
     ("CONTAINER_", words("docker podman nerdctl")),
+    (
+        "GIT_",
+        words("git npx npm pnpx pnpm yarn bunx bun uvx uv pipx pip deno go cargo bundle gem docker podman nerdctl"),
+    ),
     ("RUBY", words("ruby bundle gem")),
     ("CLASSPATH", words("java")),
     ("JAVA_", words("java")),
@@ -96,6 +100,9 @@ _NODE_OPTIONS = re.compile(
     r"|use-system-ca|use-openssl-ca|use-bundled-ca|use-env-proxy|no-experimental-\w[\w-]*|disable-warning"
     r"|network-family-autoselection(?:-attempt-timeout)?|no-network-family-autoselection|force-color)(?:=[\w.:-]*)?"
 )
+_GIT_CONFIG = re.compile(r"GIT_CONFIG_(?:COUNT|(?:KEY|VALUE)_(\d+))")
+_GIT_SETTINGS = words("safe.barerepository gc.auto maintenance.auto core.quotepath init.defaultbranch")
+"""Settings of git that agents hand down and that neither lead it elsewhere nor name a program."""
 _DOCKER_HOST = re.compile(r"unix:///(?:var/)?run/(?:user/\d+/)?(?:docker|podman/podman)\.sock")
 _WARNINGS = re.compile(r"(?:default|error|always|module|once|ignore|all)(?::[^.:]*){0,2}(?:[:,][^.]*)?")
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
@@ -131,6 +138,7 @@ def doubtful(env: Mapping[str, str], usual: Usual, runners: frozenset[str] | Non
         if is_risky(name)
         and _is_obeyed(name.upper(), runners)
         and not _is_usual(name.upper().replace("-", "_"), value, usual)
+        and not _is_harmless_git(name, env)
     }
 
 
@@ -163,6 +171,14 @@ def _is_usual(name: str, value: str, usual: Usual) -> bool:
     if name.startswith("UV_INDEX_"):
         return name.endswith(("_USERNAME", "_PASSWORD"))
     return name == "DOCKER_HOST" and bool(_DOCKER_HOST.fullmatch(value))
+
+
+def _is_harmless_git(name: str, env: Mapping[str, str]) -> bool:
+    """Is it part of a git setting that is handed down and harmless? The count is, when each one that it counts is."""
+    if not (found := _GIT_CONFIG.fullmatch(name)):
+        return False
+    numbers = [found[1]] if found[1] else [n[1] for each in env if (n := _GIT_CONFIG.fullmatch(each)) and n[1]]
+    return all(env.get(f"GIT_CONFIG_KEY_{number}", "").lower() in _GIT_SETTINGS for number in numbers)
 
 
 def _is_usual_for_npm(key: str, value: str, usual: Usual) -> bool:
