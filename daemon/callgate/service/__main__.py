@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from callgate.model.errors import CallgateError
-from callgate.service.daemon import become
+from callgate.service.becoming import become
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(

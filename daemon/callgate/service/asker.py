@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from callgate.discovery.live import agent_of
-from callgate.server.api import PEER
+from callgate.server.door import PEER
 
 
 def asked_by(peer: ContextVar[int] = PEER) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from callgate import __version__
 from callgate.audit.store import Filter
@@ -19,10 +19,8 @@ from callgate.policy import ladder
 from callgate.service import policies
 from callgate.service.asker import asked_by
 from callgate.service.pins import Pins
+from callgate.service.running import Running
 from callgate.service.worker import describe
-
-if TYPE_CHECKING:
-    from callgate.service.daemon import Daemon
 
 Json = dict[str, Any]
 
@@ -37,7 +35,7 @@ LOOKED_AT = 100
 class Desktop:
     """Implements server.api.Backend for one daemon. Its methods block and run on threads of the pool."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Running) -> None:
         self._daemon = daemon
         self._pins = Pins(daemon, daemon.pins, lambda ref: [one.server for one, _ in self._matching(ref)])
 
@@ -48,8 +46,7 @@ class Desktop:
         states = [state for _, state, _ in daemon.worker.states()]
         problems = list(daemon.worker.problems())
         problems += daemon.registry.problems
-        problems += daemon.opened_findings
-        problems += daemon.incidents
+        problems += daemon.problems()
         if daemon.pins.store.problem:
             problems.append(daemon.pins.store.problem)
         try:
@@ -71,6 +68,7 @@ class Desktop:
             "registry": daemon.registry.facts(),
             "pins": self._pins.facts(),
             "log": counts,
+            "parts": daemon.facts(),
             "folders": {"config": str(daemon.folders.config), "data": str(daemon.folders.data)},
             "problems": problems,
         }

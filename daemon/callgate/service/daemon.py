@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,21 +25,21 @@ from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
 from callgate.registry.pinbook import PinBook
 from callgate.registry.pinstore import PinStore
-from callgate.server import api
+from callgate.server import api, door
 from callgate.server.listener import Listener
 from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.breakglass import BreakGlass
 from callgate.service.key import payload_key
-from callgate.service.quiet import Plain, Quiet
+from callgate.service.ownfiles import OwnFiles
+from callgate.service.parts import Parts, made_for
 from callgate.service.registrar import Registrar
 from callgate.service.rehearsal import fear, rehearse
 from callgate.service.survey import Survey
 from callgate.service.worker import Worker
-from callgate.settings import CONNECTIONS_MAX, Settings, load
+from callgate.settings import Settings, load
 from callgate.system import sockets
-from callgate.system.files import identity, locked
-from callgate.system.paths import Folders, folders, surroundings
+from callgate.system.paths import Folders, surroundings
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +47,11 @@ DAY = 86_400 * 10**9
 """Nanoseconds."""
 RETIRE = 3600.0
 """Seconds between two looks for rows that are past their retention."""
+LOG_REPLACED = "the audit log was removed or replaced while the daemon ran, and a new one begun"
 TICK = 1.0
 """Seconds between two looks after our own sockets, log and spool."""
 SPOOL_TIME = 5.0
 """Seconds that the start may take for what shims spooled; the rest is taken in by and by."""
-FILES_WANTED = 2 * CONNECTIONS_MAX
-"""Open files that all connections and our own work need; many systems allow 1024 unless asked."""
-LOCK_WAIT = 2.0
-"""Seconds for whoever only looks whether the lock is free, or for a daemon that is ending."""
 
 
 class Daemon:
@@ -68,7 +64,7 @@ class Daemon:
         self.registry = Registrar(
             where,
             self.settings.registry,
-            switch=self._switch,
+            switch=self.on_gate,
             record=self.record,
             launched=self._launched,
             rehearse=self._rehearse,
@@ -98,12 +94,11 @@ class Daemon:
         self.thread = threading.Thread(target=self._listen, name="callgate-gate")
         self.registry.load()
         self.intake: spool.Intake | None = None
-        self.incidents: list[str] = []
-        """What was done to our own files while we ran."""
-        self._seen: dict[Path, tuple[int, int] | None] = {}
-        self._see(where.audit)
-        self._see(where.gate_socket)
+        self.own_files = OwnFiles(self.record)
+        self.own_files.watch(where.audit, self._reopen, LOG_REPLACED)
+        self.own_files.watch(where.gate_socket, self._listen_anew, "the socket of the gate was removed")
         self.worker = Worker(where, surroundings(os.environ, home), self)
+        self.parts = Parts(made_for(self))
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -119,6 +114,15 @@ class Daemon:
 
         self.listener.submit(job, done.set_result)
         return done.result()
+
+    def on_gate(self, job: Callable[[], None]) -> None:
+        """Run a job on the gate's thread, and return when it has run and what it staged is committed."""
+        if not self.thread.is_alive():
+            job()
+            return
+        done: Future[bool] = Future()
+        self.listener.submit(job, done.set_result)
+        done.result()
 
     def apply(self, settings: Settings) -> None:
         """Put other settings in force, for calls and for shims."""
@@ -154,8 +158,16 @@ class Daemon:
         if self._loop and self._stop:
             self._loop.call_soon_threadsafe(self._stop.set)
 
+    def facts(self) -> Mapping[str, object]:
+        """What the parts say of themselves, by their names."""
+        return self.parts.facts()
+
+    def problems(self) -> list[str]:
+        """What is wrong with the daemon's own files and its parts."""
+        return [*self._opened_findings, *self.own_files.incidents, *self.parts.problems()]
+
     @property
-    def opened_findings(self) -> list[str]:
+    def _opened_findings(self) -> list[str]:
         """What was wrong with the log when it was opened."""
         return [str(finding) for finding in self.audit.findings]
 
@@ -166,8 +178,8 @@ class Daemon:
             self._loop.add_signal_handler(number, self._stop.set)
         self.thread.start()
         facts: dict[str, object] = {"version": __version__, "pid": os.getpid()}
-        if self.opened_findings:
-            self.record([Event("log.broken", self.started, detail={"findings": self.opened_findings})])
+        if self._opened_findings:
+            self.record([Event("log.broken", self.started, detail={"findings": self._opened_findings})])
         self.record([Event("daemon.started", self.started, mode=self.settings.mode.value, detail=facts)])
         self.registry.start()
         self.break_glass.load()
@@ -175,8 +187,10 @@ class Daemon:
         try:
             await asyncio.to_thread(self._take_in_spool, SPOOL_TIME)
             await asyncio.to_thread(self.worker.start)
-            runner = await api.serve(self.folders.api_socket, Desktop(self))
-            self._see(self.folders.api_socket)
+            await asyncio.to_thread(self.parts.start)
+            every_route = {**api.routes(Desktop(self)), **self.parts.routes()}
+            runner = await door.serve(self.folders.api_socket, every_route)
+            self.own_files.see(self.folders.api_socket)
             log.info("ready, pid %d, mode %s", os.getpid(), self.settings.mode)
             retire = time.monotonic()
             while not self._stop.is_set():
@@ -192,20 +206,11 @@ class Daemon:
                 await runner.cleanup()
             await asyncio.to_thread(self._end)
 
-    def _switch(self, job: Callable[[], None]) -> None:
-        """Run a job on the gate's thread, and return when it has run."""
-        if not self.thread.is_alive():
-            job()
-            return
-        done: Future[bool] = Future()
-        self.listener.submit(job, done.set_result)
-        done.result()
-
     def _suspend(self, until: int) -> None:
         def job() -> None:
             self.gate.suspended_until = until
 
-        self._switch(job)
+        self.on_gate(job)
 
     def _rehearse(self, rules: Allowlist, policies: Policies) -> str:
         """What is to be feared of a policy that is about to come into force."""
@@ -233,29 +238,24 @@ class Daemon:
             self.request_stop()
 
     async def _tick(self, runner: web.AppRunner) -> None:
-        """See to it that our own files are there, and take in what shims spooled meanwhile."""
+        """See to it that our own files are there, take in what shims spooled meanwhile, and let the parts do theirs."""
         try:
-            await asyncio.to_thread(self._mend)
-            if identity(self.folders.api_socket) != self._seen.get(self.folders.api_socket):
-                await api.listen_again(runner, self.folders.api_socket)
-                self._see(self.folders.api_socket)
-                await asyncio.to_thread(self._incident, "the socket of the local API was removed")
+            await asyncio.to_thread(self.own_files.mend)
+            if self.own_files.missing(self.folders.api_socket):
+                await door.listen_again(runner, self.folders.api_socket)
+                self.own_files.see(self.folders.api_socket)
+                await asyncio.to_thread(self.own_files.report, "the socket of the local API was removed")
             await asyncio.to_thread(self._take_in_spool, TICK)
         except (CallgateError, OSError) as error:
             log.error("%s", error)
+        await asyncio.to_thread(self.parts.tick)
 
-    def _mend(self) -> None:
-        """Put back what somebody took away while we ran."""
-        if identity(self.folders.audit) != self._seen.get(self.folders.audit):
-            self._reopen()
-        if identity(self.folders.gate_socket) != self._seen.get(self.folders.gate_socket):
-            self.folders.make()
-            listening = sockets.listen(self.folders.gate_socket)
-            self._see(self.folders.gate_socket)
-            self.listener.submit(lambda: self.listener.listen_on(listening))
-            self._incident("the socket of the gate was removed")
+    def _listen_anew(self) -> None:
+        self.folders.make()
+        listening = sockets.listen(self.folders.gate_socket)
+        self.listener.submit(lambda: self.listener.listen_on(listening))
 
-    def _reopen(self) -> None:
+    def _reopen(self) -> bool:
         """Begin a new log in place of one that was removed or replaced: rows in it would be seen by nobody."""
         self.folders.make()
 
@@ -264,28 +264,14 @@ class Daemon:
             self.audit = self.gate.audit = Writer.open(self.folders.audit, self.settings.audit.durability)
             self.reader = Reader(self.folders.audit)
             self._log_is_open = True
-            self._see(self.folders.audit)
 
-        done: Future[bool] = Future()
-        self.listener.submit(job, done.set_result)
-        done.result()
-        if self._log_is_open:
-            self._incident("the audit log was removed or replaced while the daemon ran, and a new one begun")
+        self.on_gate(job)
+        return self._log_is_open
 
     def _close_log(self) -> None:
         if self._log_is_open:
             self._log_is_open = False
             self.audit.close()
-
-    def _see(self, path: Path) -> None:
-        """Remember which file stands there, to notice when it does no more."""
-        self._seen[path] = identity(path)
-
-    def _incident(self, what: str) -> None:
-        log.error("%s", what)
-        if what not in self.incidents:
-            self.incidents.append(what)
-        self.record([Event("daemon.disturbed", time.time_ns(), reason=what)])
 
     def _take_in_spool(self, seconds: float) -> None:
         if self.intake is None:
@@ -308,6 +294,7 @@ class Daemon:
                 return
 
     def _end(self) -> None:
+        self.parts.stop()
         self.worker.stop()
         self.registry.stop()
         self.break_glass.stop()
@@ -320,36 +307,3 @@ class Daemon:
         self.pins.store.close()
         sockets.remove(self.folders.gate_socket)
         sockets.remove(self.folders.api_socket)
-
-
-def become(home: Path | None) -> None:
-    """Turn this process into the daemon. Returns when it has ended; raises CallgateError if it cannot start."""
-    logging.basicConfig(level=logging.INFO)
-    logging.getLogger().handlers[0].setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().handlers[0].addFilter(Quiet())
-    os.umask(0o077)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < FILES_WANTED:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES_WANTED, hard), hard))
-    where = folders(os.environ)
-    where.make()
-    with _lock(where) as fd:
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        asyncio.run(Daemon(where, home).run())
-
-
-@contextlib.contextmanager
-def _lock(where: Folders) -> Iterator[int]:
-    """Be the one daemon of these folders. Raises CallgateError if another one is."""
-    until = time.monotonic() + LOCK_WAIT
-    with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                fd = stack.enter_context(locked(where.pid_file))
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise CallgateError("callgate daemon", "runs already", "`callgate status` shows it") from None
-                time.sleep(0.05)
-        yield fd

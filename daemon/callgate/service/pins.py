@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from callgate.model.call import Verdict
 from callgate.model.errors import CallgateError, RegistryError
@@ -15,9 +15,7 @@ from callgate.model.pin import Kind, lineage
 from callgate.registry.pinbook import Item, PinBook
 from callgate.registry.pinstore import Key, Version
 from callgate.service.asker import asked_by
-
-if TYPE_CHECKING:
-    from callgate.service.daemon import Daemon
+from callgate.service.running import Running
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -29,7 +27,7 @@ SHOWN_MAX = 2_000
 class Pins:
     """What `callgate pins` asks for. Its methods block; not for the gate's own thread."""
 
-    def __init__(self, daemon: Daemon, book: PinBook, named: Callable[[str], Sequence[ServerIdentity]]) -> None:
+    def __init__(self, daemon: Running, book: PinBook, named: Callable[[str], Sequence[ServerIdentity]]) -> None:
         """`named` gives the servers that a person may mean; it raises CallgateError if there are none."""
         self._daemon = daemon
         self._book = book

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from callgate.audit.store import Reader
 from callgate.model.call import Caller, Session
@@ -22,13 +22,11 @@ from callgate.policy.statements import TEXT_MAX
 from callgate.service.asker import asked_by
 from callgate.service.registrar import Registrar
 from callgate.service.rehearsal import fear, moment, rehearse
+from callgate.service.running import Running
 from callgate.settings import load
 from callgate.system.accounts import account
 from callgate.system.files import read_capped
 from callgate.system.paths import folders
-
-if TYPE_CHECKING:
-    from callgate.service.daemon import Daemon
 
 Json = dict[str, Any]
 
@@ -95,7 +93,7 @@ def replayed(found: Replayed) -> Json:
     }
 
 
-def describe(daemon: Daemon) -> Json:
+def describe(daemon: Running) -> Json:
     """The policy in force on this machine."""
     found = daemon.registry.policies
     return {
@@ -107,7 +105,7 @@ def describe(daemon: Daemon) -> Json:
     }
 
 
-def explain(daemon: Daemon, found: Identified, entries: Sequence[Entry]) -> list[Json]:
+def explain(daemon: Running, found: Identified, entries: Sequence[Entry]) -> list[Json]:
     """What the policy in force makes of a launch of this server now, by each agent that has an entry for it."""
     in_force, rules = daemon.registry.policies, daemon.registry.rules
     if in_force is None or rules is None:
@@ -123,7 +121,7 @@ def explain(daemon: Daemon, found: Identified, entries: Sequence[Entry]) -> list
     return said
 
 
-def put(daemon: Daemon, file: str | None, force: bool) -> Json:
+def put(daemon: Running, file: str | None, force: bool) -> Json:
     """Put the policy in a file in force, or (None) remove the one that is. Raises PolicyError, RegistryError.
 
     A policy that would deny all that was let through lately is refused, unless `force` says that this is meant.
@@ -148,7 +146,7 @@ def put(daemon: Daemon, file: str | None, force: bool) -> Json:
     }
 
 
-def suspend(daemon: Daemon, minutes: int, why: str) -> Json:
+def suspend(daemon: Running, minutes: int, why: str) -> Json:
     """Break-glass: suspend the policy for some minutes; 0 ends that. Raises CallgateError."""
     if not minutes:
         return {"ended": daemon.break_glass.end(), "suspended": None}
@@ -156,7 +154,7 @@ def suspend(daemon: Daemon, minutes: int, why: str) -> Json:
     return {"ended": False, "suspended": daemon.break_glass.begin(minutes, why, most)}
 
 
-def _tell(daemon: Daemon, detail: Json) -> None:
+def _tell(daemon: Running, detail: Json) -> None:
     daemon.record([Event("policy.changed", time.time_ns(), detail={**detail, **asked_by()})])
 
 

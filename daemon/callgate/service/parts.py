@@ -1,0 +1,71 @@
+"""All parts that the daemon has beside gate, registry and worker, in the order in which they start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from callgate.model.errors import CallgateError
+from callgate.server.door import Route
+from callgate.service.part import Part
+from callgate.service.running import Running
+
+log = logging.getLogger(__name__)
+
+
+def made_for(daemon: Running) -> list[Part]:
+    """The parts of this daemon."""
+    return []
+
+
+class Parts:
+    """All parts together: one that fails is reported, and the others go on."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = tuple(parts)
+        self._running: list[Part] = []
+        self._failed: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Start each in turn."""
+        for part in self._parts:
+            if self._try(part, part.start):
+                self._running.append(part)
+
+    def tick(self) -> None:
+        """Give each that runs its moment."""
+        for part in self._running:
+            self._try(part, part.tick)
+
+    def stop(self) -> None:
+        """Stop those that run, the last one first."""
+        while self._running:
+            part = self._running.pop()
+            self._try(part, part.stop)
+
+    def routes(self) -> dict[str, Route]:
+        """What the local API answers for all of them."""
+        return {line: route for part in self._parts for line, route in part.routes().items()}
+
+    def facts(self) -> Mapping[str, object]:
+        """What each says of itself, by name."""
+        return {part.name: said for part in self._parts if (said := part.facts())}
+
+    def problems(self) -> list[str]:
+        """What is wrong with each."""
+        return [*self._failed.values(), *(problem for part in self._parts for problem in part.problems())]
+
+    def _try(self, part: Part, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except CallgateError as error:
+            if self._failed.get(part.name) != str(error):
+                log.error("%s: %s", part.name, error)
+            self._failed[part.name] = str(error)
+            return False
+        except Exception:  # a task edge: the gate goes on without this part
+            log.exception("%s has failed", part.name)
+            self._failed[part.name] = f"{part.name} has failed: see the daemon's log"
+            return False
+        self._failed.pop(part.name, None)
+        return True
