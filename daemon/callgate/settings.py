@@ -90,6 +90,14 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    """Servers that are reached over HTTP, and the port that agents reach us by."""
+
+    port: int = 17423
+    """The loopback port. Fixed, because it stands in agents' files; below the ports that systems hand out at random."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. A file names only what differs from these defaults."""
 
@@ -104,6 +112,7 @@ class Settings:
     scan: Scan = field(default_factory=Scan)
     pins: PinRules = field(default_factory=PinRules)
     registry: Registry = field(default_factory=Registry)
+    http: Http = field(default_factory=Http)
 
 
 MESSAGE_MAX = 64 * 1024 * 1024
@@ -139,6 +148,8 @@ def parse(document: dict[str, Any]) -> Settings:
         raise ValueError("registry.url needs registry.root, the path of the root.json that is trusted for it")
     if not made.registry.poll:
         raise ValueError("registry.poll must be at least 1 second")
+    if not 1 <= made.http.port <= 65535:
+        raise ValueError(f"http.port must be a port from 1 to 65535, not {made.http.port}")
     return made
 
 
