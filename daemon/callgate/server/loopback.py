@@ -47,8 +47,8 @@ class _Part:
 class Loopback:
     """`http://127.0.0.1:PORT/NAME/TOKEN[/REST]` -> the part that was mounted as NAME.
 
-    It has a thread and an event loop of its own: handlers run there and must not block. `mount`, `start` and `stop` may
-    be called from any thread but that one.
+    It has a thread and an event loop of its own: handlers run there and must not block. The other methods
+    may be called from any thread but that one.
     """
 
     def __init__(self, port: int) -> None:
@@ -59,15 +59,18 @@ class Loopback:
         self._peers = TcpPeers()
         self._finder = ThreadPoolExecutor(1, thread_name_prefix="callgate-peer")
         self._known: weakref.WeakKeyDictionary[asyncio.BaseTransport, Peer] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+        self.wanted = False
+        """Has something asked for the port to be open?"""
         self._thread: threading.Thread | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where handlers run; None while nothing is served."""
         self._end: asyncio.Event | None = None
 
     def mount(self, name: str, knows: Callable[[str], bool], serve: Serve) -> None:
-        """Serve all below `/name/TOKEN` for which `knows(TOKEN)`; compare with `hmac.compare_digest` or by lookup of a
-        random token. `serve` gets the request (`match_info["token"]`, `match_info["rest"]`: "" or "/...") and the peer
-        whose connection it is (pid 0: not found). May be called before and after `start`.
+        """Serve all below `/name/TOKEN` for which `knows(TOKEN)`: a random token that is looked up. `serve` gets the
+        request (`match_info["token"]`, `match_info["rest"]`: "" or "/...") and the peer whose connection it is (pid 0:
+        not found). It opens nothing: whoever writes an address of ours into a file calls `open` before.
         """
         self._parts[name] = _Part(knows, serve)
 
@@ -75,25 +78,36 @@ class Loopback:
         """The address of a part for one token."""
         return f"http://{HOST}:{self.port}/{name}/{token}{rest}"
 
-    def start(self) -> None:
-        """Listen. Never raises: `problem` says why nothing is served; `tick` tries again."""
+    def open(self) -> str:
+        """Listen from now on, unless we do already. Returns `problem`: empty, or why nothing is served; `tick` tries
+        again.
+        """
+        with self._lock:
+            self.wanted = True
+            if self._thread is None:
+                self._start()
+            return self.problem
+
+    def _start(self) -> None:
         ready: Future[str] = Future()
         thread = threading.Thread(target=self._run, args=(ready,), name="callgate-loopback", daemon=True)
         thread.start()
-        self.problem = ready.result(START_TIME)
-        if self.problem:
-            log.error("%s", self.problem)
-            thread.join()
-        else:
+        before, self.problem = self.problem, ready.result(START_TIME)
+        if not self.problem:
             self._thread = thread
+            return
+        thread.join()
+        if self.problem != before:
+            log.error("%s", self.problem)
 
     def tick(self) -> None:
         """Try again where the port was taken."""
-        if self.problem:
-            self.start()
+        if self.wanted and self.problem:
+            self.open()
 
     def stop(self) -> None:
         """Serve no more. Streams are cut."""
+        self.wanted = False
         if self._thread is not None and self.loop is not None and self._end is not None:
             self.loop.call_soon_threadsafe(self._end.set)
             self._thread.join()
@@ -144,7 +158,7 @@ class Loopback:
         return await part.serve(request, peer)
 
     def _is_local(self, request: web.Request) -> bool:
-        """Does the request come from a program, not from a page? A page can neither leave out Origin where it posts, nor
+        """Does the request come from a program, not from a page? A page cannot leave out Origin where it posts, nor
         choose Host (a name that was rebound to this address is in it).
         """
         hosts = (f"{HOST}:{self.port}", f"localhost:{self.port}")
@@ -175,4 +189,6 @@ def _taken(port: int, error: OSError) -> CallgateError:
     if error.errno == errno.EADDRINUSE:
         step = "end the program that uses it, or set `http.port` in settings.toml and run `callgate up`"
         return CallgateError(f"port {port} on {HOST}", "is taken by another program", step)
-    return CallgateError(f"port {port} on {HOST}", f"cannot be listened on ({error.strerror})", "set another `http.port`")
+    return CallgateError(
+        f"port {port} on {HOST}", f"cannot be listened on ({error.strerror})", "set another `http.port`"
+    )

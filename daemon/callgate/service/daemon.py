@@ -27,6 +27,7 @@ from callgate.registry.pinbook import PinBook
 from callgate.registry.pinstore import PinStore
 from callgate.server import api, door
 from callgate.server.listener import Listener
+from callgate.server.loopback import Loopback
 from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.breakglass import BreakGlass
@@ -97,6 +98,7 @@ class Daemon:
         self.own_files = OwnFiles(self.record)
         self.own_files.watch(where.audit, self._reopen, LOG_REPLACED)
         self.own_files.watch(where.gate_socket, self._listen_anew, "the socket of the gate was removed")
+        self.loopback = Loopback(self.settings.http.port)
         self.worker = Worker(where, surroundings(os.environ, home), self)
         self.parts = Parts(made_for(self))
         self._stop: asyncio.Event | None = None

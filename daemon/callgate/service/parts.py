@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from callgate.model.errors import CallgateError
 from callgate.server.door import Route
+from callgate.service.loopback import LoopbackPort
 from callgate.service.part import Part
 from callgate.service.running import Running
 
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def made_for(daemon: Running) -> list[Part]:
     """The parts of this daemon."""
-    return []
+    return [LoopbackPort(daemon.loopback)]
 
 
 class Parts:

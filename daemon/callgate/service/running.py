@@ -11,6 +11,7 @@ from callgate.gate import Gate
 from callgate.model.event import Event
 from callgate.registry.pinbook import PinBook
 from callgate.server.listener import Listener
+from callgate.server.loopback import Loopback
 from callgate.service.breakglass import BreakGlass
 from callgate.service.registrar import Registrar
 from callgate.service.survey import Survey
@@ -39,6 +40,8 @@ class Running(Protocol):
     """For what takes milliseconds to seconds and is not the gate's own work."""
     survey: Survey
     listener: Listener
+    loopback: Loopback
+    """The port that agents reach us by over HTTP; parts `mount` what they serve and `open` it when they need it."""
     worker: Worker
 
     def record(self, events: list[Event]) -> bool:

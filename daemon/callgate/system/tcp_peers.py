@@ -92,7 +92,7 @@ def _owner(theirs: Address, ours: Address) -> tuple[int, int] | None:
 
 def _by_diag(theirs: Address, ours: Address) -> tuple[int, int] | None:
     """Ask the kernel's sock_diag (linux/inet_diag.h). Raises OSError where it is not to be had."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as asked:  # type: ignore[attr-defined]
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as asked:
         asked.settimeout(1.0)
         body = _ASKED.pack(
             socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF,
