@@ -77,7 +77,7 @@ class Gate:
 
     def launch(self, session: Session, argv: Sequence[str], detail: Mapping[str, object]) -> Verdict:
         """May this shim start its server? `argv` is the original command line."""
-        verdict = ladder.judge_launch(self.rules(), session.server, self.settings.on_doubt)
+        verdict = ladder.judge_launch(self.rules(), session.server, self.settings.on_doubt, self._seconds())
         said: dict[str, object] = {
             "argv": redact_argv(argv, self.payload_key),
             "evidence": session.server.evidence,
@@ -98,7 +98,9 @@ class Gate:
         if retry and (known := self._known(call)):
             return known
         pin = self._pin(call.session, call.tool)
-        verdict = ladder.judge_call(self.rules(), call.session.server, call.tool, self.settings.on_doubt, pin)
+        verdict = ladder.judge_call(
+            self.rules(), call.session.server, call.tool, self.settings.on_doubt, self._seconds(), pin
+        )
         kept = None
         if call.arguments is not None:
             kept = keep(call.arguments, self.settings.audit.payload, self.settings.audit.payload_max, self.payload_key)
@@ -129,7 +131,7 @@ class Gate:
             self._stage(row)
         if listing.kind is Kind.TOOL:
             hidden = ladder.judge_listing(
-                self.rules(), session.server, listing.names, self.settings.on_doubt, judged.verdicts
+                self.rules(), session.server, listing.names, self.settings.on_doubt, self._seconds(), judged.verdicts
             )
             said: dict[str, object] = {"tools": listing.names, "denied": hidden}
             if judged.verdicts:
@@ -240,6 +242,9 @@ class Gate:
             why = f"the policy is suspended; {judged.verdict.rule} would {judged.verdict.effect.word}"
             return Verdict(verdict.effect, "policy.suspended", f"{why}: {judged.verdict.reason}")
         return ladder.stricter(verdict, judged.verdict)
+
+    def _seconds(self) -> float:
+        return self.now() / 10**9
 
     def _moment(self) -> Moment:
         local = time.localtime(self.now() // 10**9)

@@ -10,7 +10,6 @@ import typer
 
 from callgate.cli.show import AsJson, client
 from callgate.cli.text import cell, clock, console, plural, say, show_json, table
-from callgate.model.call import Effect
 
 app = typer.Typer(
     name="registry",
@@ -61,11 +60,14 @@ def init(  # noqa: PLR0913 - one parameter an option, as typer reads them
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913 - one parameter an option, as typer reads them
     folder: Folder,
     source: Annotated[Path | None, typer.Argument(help="A server.json, a list of them, or `servers --json`.")] = None,
     requests: Annotated[Path | None, typer.Option("--requests", help="Folder with machines' requests.")] = None,
     effect: Annotated[str, typer.Option("--effect", help="allow, ask or deny.")] = "allow",
+    owner: Annotated[str, typer.Option("--owner", help="Who answers for it.")] = "",
+    risk: Annotated[str, typer.Option("--risk", help="low, medium, high or critical.")] = "",
+    expires: Annotated[str, typer.Option("--expires", help="Last day of the approval, as 2027-01-31.")] = "",
     canary: Canary = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -76,10 +78,10 @@ def add(
     if source is None and requests is None:
         raise typer.BadParameter("Name a file, or a folder by --requests.")
     try:
-        wanted = Effect.of(effect)
+        grant = admin.grant(effect, owner=owner, risk=risk, expires=expires)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    edited(admin.add(folder, source, requests, wanted, canary=canary, dry_run=dry_run), folder, as_json)
+    edited(admin.add(folder, source, requests, grant, canary=canary, dry_run=dry_run), folder, as_json)
 
 
 @app.command()

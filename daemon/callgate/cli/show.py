@@ -193,6 +193,9 @@ def explain(ref: str, as_json: AsJson = False) -> None:
         text.console.print(mark(server["effect"]), cell(server["identity"], "bold"), soft_wrap=True)
         say("  why       {reason}", reason=server["reason"])
         say("  rule      {rule}", rule=server["rule"])
+        for one in server["approvals"]:
+            terms = f", {one['terms']}" if one["terms"] else ""
+            say("  entry     {name}: {effect}{terms}", name=one["name"], effect=one["effect"], terms=terms)
         for one in server["policy"]:
             said = {"who": one["agent"], "effect": one["effect"], "rule": one["rule"], "reason": one["reason"]}
             say("  policy    its launch by {who}: {effect} ({rule}), {reason}", **said)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from callgate.model.call import Effect, Verdict
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.pin import Kind, Pin, Pins
+from callgate.policy import terms
 from callgate.policy.labels import NONE, Known, Labels
+from callgate.policy.terms import Terms
 
 ANY_TOOL = "*"
 KNOWN_MAX = 1024
@@ -31,6 +34,8 @@ class Approval:
     """What was approved of what the server shows. A kind that is left out is pinned by each machine on first use."""
     labels: Mapping[str, Labels] = field(default_factory=dict)
     """What its tools read and do, by tool name; `*` stands for all others."""
+    terms: Terms = terms.NONE
+    """Who answers for it, its risk, and until when it allows anything."""
 
     def tool_effect(self, tool: str) -> Effect:
         """The effect of this approval on one tool: never milder than the effect on its server."""
@@ -45,6 +50,8 @@ class Allowlist:
     approvals: tuple[Approval, ...] = ()
     only: frozenset[str] | None = None
     """The registry is hard stale: none but these servers (by their full identity) may run. None: no such limit."""
+    signed_at: float = 0.0
+    """When the owner signed these rules (seconds since the epoch): a clock that is behind that is not believed."""
 
     _index: Mapping[tuple[str, str], Sequence[Approval]] = field(init=False, repr=False, compare=False)
     """By kind and name: a call must not have to look at thousands of approvals."""
@@ -61,7 +68,7 @@ class Allowlist:
 
     def known(self, identity: ServerIdentity, tool: str = "") -> Known:
         """What is said of a server and a tool of it: the name in the first approval that reaches it, all labels."""
-        matching = self._of(identity)
+        matching = self.of(identity)
         if not matching:
             return Known()
         labels = [approval.labels.get(tool, approval.labels.get(ANY_TOOL, NONE)) for approval in matching]
@@ -69,11 +76,13 @@ class Allowlist:
 
     def pins(self, identity: ServerIdentity, kind: Kind) -> Sequence[Mapping[str, Pin]]:
         """The pins of one kind that the approvals of a server have, by name; none if none of them has any."""
-        return [approval.pins[kind] for approval in self._of(identity) if kind in approval.pins]
+        return [approval.pins[kind] for approval in self.of(identity) if kind in approval.pins]
 
-    def server(self, found: Identified) -> Verdict:
-        """May this server run at all?"""
-        matching = self._of(found.server)
+    def server(self, found: Identified, now: float = math.inf) -> Verdict:
+        """May this server run at all? `now` is in seconds since the epoch; without it, what may end has ended."""
+        return self._server(found, self.of(found.server), now)
+
+    def _server(self, found: Identified, matching: Sequence[Approval], now: float) -> Verdict:
         if not matching:
             return Verdict(
                 Effect.DENY, "server.unapproved", f"{found.server.short} is not on the allowlist ({found.evidence})"
@@ -82,6 +91,8 @@ class Allowlist:
         if self.only is not None and worst.effect is not Effect.DENY and str(found.server) not in self.only:
             why = f"{found.server.short} never ran here, and for too long nobody could say whether it is still approved"
             return Verdict(Effect.DENY, "registry.stale", why)
+        if worst.effect is not Effect.DENY and all(self._ended(one, now) for one in matching):
+            return _expired(found, max(matching, key=lambda approval: approval.terms.ends))
         if worst.effect is Effect.ALLOW:
             return Verdict(
                 Effect.ALLOW, f"server.approved:{worst.name}", f"{found.server.short} is approved as {worst.name}"
@@ -92,33 +103,44 @@ class Allowlist:
             f"{found.server.short} {_said(worst.effect, worst.name)}",
         )
 
-    def tool(self, found: Identified, tool: str) -> Verdict:
+    def tool(self, found: Identified, tool: str, now: float = math.inf) -> Verdict:
         """May this tool of this server be called? A server that may not run has no tool that may be called."""
         verdict = self._verdicts.get((found, tool))
         if verdict is None:
-            verdict = self._tool(found, tool)
-            if len(tool) <= KNOWN_NAME_MAX:
+            matching = self.of(found.server)
+            verdict = self._tool(found, tool, matching, now)
+            if len(tool) <= KNOWN_NAME_MAX and all(math.isinf(one.terms.ends) for one in matching):
                 if len(self._verdicts) >= KNOWN_MAX:
                     self._verdicts.clear()
                 self._verdicts[found, tool] = verdict
         return verdict
 
-    def _tool(self, found: Identified, tool: str) -> Verdict:
-        verdict = self.server(found)
-        if verdict.effect is Effect.DENY:
-            return verdict
-        worst = max(self._of(found.server), key=lambda approval: approval.tool_effect(tool))
-        effect = worst.tool_effect(tool)
-        if effect is Effect.ALLOW:
-            return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {worst.name} is approved")
-        return Verdict(effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} {_said(effect, worst.name)}")
-
-    def _of(self, identity: ServerIdentity) -> Sequence[Approval]:
+    def of(self, identity: ServerIdentity) -> Sequence[Approval]:
+        """The approvals that reach a server, in the registry's order."""
         return [
             approval
             for approval in self._index.get((identity.kind, identity.name), ())
             if any(known.covers(identity) for known in approval.identities)
         ]
+
+    def _ended(self, approval: Approval, now: float) -> bool:
+        return approval.terms.ends <= max(now, self.signed_at) and not math.isinf(approval.terms.ends)
+
+    def _tool(self, found: Identified, tool: str, matching: Sequence[Approval], now: float) -> Verdict:
+        verdict = self._server(found, matching, now)
+        if verdict.effect is Effect.DENY:
+            return verdict
+        worst = max(matching, key=lambda approval: approval.tool_effect(tool))
+        effect = worst.tool_effect(tool)
+        if effect is Effect.ALLOW:
+            return Verdict(effect, f"tool.approved:{worst.name}", f"{tool!r} of {worst.name} is approved")
+        return Verdict(effect, f"tool.{effect.word}:{worst.name}", f"{tool!r} {_said(effect, worst.name)}")
+
+
+def _expired(found: Identified, latest: Approval) -> Verdict:
+    whom = f"; {latest.terms.owner} may renew it" if latest.terms.owner else ""
+    why = f"the approval of {found.server.short} as {latest.name} ended on {latest.terms.until}{whom}"
+    return Verdict(Effect.DENY, f"server.expired:{latest.name}", why)
 
 
 def _said(effect: Effect, name: str) -> str:

@@ -9,15 +9,20 @@ from callgate.model.identity import Identified
 from callgate.policy.allowlist import Allowlist
 
 
-def judge_launch(rules: Allowlist | None, found: Identified, on_doubt: Effect) -> Verdict:
-    """May this server be started?"""
+def judge_launch(rules: Allowlist | None, found: Identified, on_doubt: Effect, now: float) -> Verdict:
+    """May this server be started? `now`: seconds since the epoch."""
     if rules is None:
         return no_policy(on_doubt)
-    return rules.server(found)
+    return rules.server(found, now)
 
 
 def judge_call(
-    rules: Allowlist | None, found: Identified, tool: str | None, on_doubt: Effect, pin: Verdict | None = None
+    rules: Allowlist | None,
+    found: Identified,
+    tool: str | None,
+    on_doubt: Effect,
+    now: float,
+    pin: Verdict | None = None,
 ) -> Verdict:
     """May this tool be called? A call that names no tool cannot be judged, and so is denied. `pin` is the verdict on
     the tool's definition, if that is not as it was approved.
@@ -26,15 +31,22 @@ def judge_call(
         return no_policy(on_doubt)
     if tool is None:
         return Verdict(Effect.DENY, "call.unnamed", "the call names no tool")
-    verdict = rules.tool(found, tool)
+    verdict = rules.tool(found, tool, now)
     return pin if pin is not None and pin.effect > verdict.effect else verdict
 
 
 def judge_listing(
-    rules: Allowlist | None, found: Identified, tools: Iterable[str], on_doubt: Effect, pins: Mapping[str, Verdict]
+    rules: Allowlist | None,
+    found: Identified,
+    tools: Iterable[str],
+    on_doubt: Effect,
+    now: float,
+    pins: Mapping[str, Verdict],
 ) -> list[str]:
     """The tools that an agent is not shown: those that it may not call. A tool that needs asking is shown."""
-    return [tool for tool in tools if judge_call(rules, found, tool, on_doubt, pins.get(tool)).effect is Effect.DENY]
+    return [
+        tool for tool in tools if judge_call(rules, found, tool, on_doubt, now, pins.get(tool)).effect is Effect.DENY
+    ]
 
 
 def stricter(before: Verdict, after: Verdict) -> Verdict:

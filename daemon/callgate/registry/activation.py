@@ -27,9 +27,10 @@ class InForce:
     """None: the registry has no policy."""
 
 
-def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False) -> InForce:
+def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False, signed_at: float = 0.0) -> InForce:
     """The rules that these target files state (by path, without a ring's prefix). Raises RegistryError that names
     `source`, the file and what is wrong in it. With `strict`, for whoever signs, unknown options are errors too.
+    `signed_at` is when they were signed (seconds since the epoch).
     """
     servers = files.get(roles.SERVERS)
     if servers is None:
@@ -43,7 +44,7 @@ def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False) -
     said = options.read(stated, f"{source}, {roles.OPTIONS}", strict=strict) if stated is not None else Options()
     policy = files.get(roles.POLICY)
     policies = _policies(policy, f"{source}, {roles.POLICY}") if policy is not None else None
-    return InForce(bundle.rules(document, named), said, policies)
+    return InForce(bundle.rules(document, named, signed_at), said, policies)
 
 
 def _policies(data: bytes, source: str) -> Policies:

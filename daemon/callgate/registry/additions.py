@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.identity import ServerIdentity
+from callgate.policy import terms
 from callgate.registry import bundle
 from callgate.registry.bundle import META, Document
 
@@ -22,6 +23,15 @@ HUBS = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """What is said of each server that is added."""
+
+    effect: Effect = Effect.ALLOW
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """`owner`, `risk`, `expires`, as an approval states them; what is not named stays as it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """A document with more in it than before, and what could not be added."""
 
@@ -29,25 +39,32 @@ class Added:
     skipped: tuple[str, ...] = ()
 
 
-def add(document: object, found: object, source: str, effect: Effect) -> Added:
+def add(document: object, found: object, source: str, grant: Grant, *, lenient: bool = False) -> Added:
     """The document with what `found` (parsed JSON from `source`) names: a server.json, an entry or list in the form of
-    the MCP Registry's API, or an inventory as `callgate servers --json` prints it. Raises RegistryError.
+    the MCP Registry's API, or an inventory as `callgate servers --json` prints it. Raises RegistryError; with `lenient`
+    a bad entry of a list is skipped, and said so.
     """
     bundle.rules(document, "the registry")
+    try:
+        terms.read(grant.terms)
+    except ValueError as error:
+        raise RegistryError(source, str(error), "see `callgate registry add --help`") from error
     if not isinstance(found, Mapping):
         raise RegistryError(source, "is not a JSON object", "give a server.json or an inventory export")
+    sheet = _Sheet(document, grant)
     listed = found.get("servers")
-    if not isinstance(listed, list):
-        return _add_entry(document, found, source, effect)
-    added = Added(copy.deepcopy(dict(document)))  # type: ignore[call-overload]  # rules() has looked
-    for number, one in enumerate(listed):
-        where = f"{source}, servers[{number}]"
-        if isinstance(one, Mapping) and "identity" in one:
-            after = _add_seen(added.document, one, where, effect)
-        else:
-            after = _add_entry(added.document, one, where, effect)
-        added = Added(after.document, (*added.skipped, *after.skipped))
-    return added
+    for number, one in enumerate(listed if isinstance(listed, list) else [found]):
+        where = f"{source}, servers[{number}]" if isinstance(listed, list) else source
+        try:
+            if isinstance(listed, list) and isinstance(one, Mapping) and "identity" in one:
+                sheet.add_seen(one, where)
+            else:
+                sheet.add_entry(one, where)
+        except RegistryError as error:
+            if not lenient:
+                raise
+            sheet.skipped.append(str(error))
+    return sheet.done()
 
 
 def revoke(document: object, server: str, source: str, *, remove: bool) -> Document:
@@ -97,37 +114,65 @@ def identities(server: Mapping[str, Any], source: str) -> tuple[list[ServerIdent
     return found, skipped
 
 
-def _add_entry(document: object, one: object, source: str, effect: Effect) -> Added:
-    if not isinstance(one, Mapping):
-        raise RegistryError(source, "is not a JSON object", "give a server.json or an inventory export")
-    server = one.get("server", one)
-    if not isinstance(server, Mapping):
-        raise RegistryError(source, "`server` is not an object", "give a server.json")
-    name = _text(server, "name")
-    if not NAME.fullmatch(name) or len(name) > NAME_MAX:
-        raise RegistryError(source, f"has the name {name[:80]!r}, which is none of a server.json", "see its schema")
-    known, skipped = identities(server, f"{source} ({name})")
-    if not known:
-        why = "; ".join(skipped) or f"{source} ({name}): names neither packages nor remotes"
-        return Added(copy.deepcopy(dict(document)), (why,))  # type: ignore[call-overload]
-    approval = {"identities": [str(identity) for identity in known], "effect": effect.word}
-    entry = {"server": copy.deepcopy(dict(server)), "_meta": {META: approval}}
-    changed: Document = copy.deepcopy(dict(document))  # type: ignore[call-overload]
-    others = [each for each in changed.get("servers", []) if each["server"]["name"] != name]
-    before = [each for each in changed.get("servers", []) if each["server"]["name"] == name]
-    if before:  # what was decided of its tools stays decided
-        entry["_meta"] = {**before[-1]["_meta"], META: {**before[-1]["_meta"][META], **approval}}
-    changed["servers"] = [*others, entry]
-    changed["metadata"] = {**changed.get("metadata", {}), "count": len(changed["servers"])}
-    return Added(changed, tuple(skipped))
+class _Sheet:
+    """A copy of a document that entries are put into, one after the other, each in a time that does not grow."""
 
+    def __init__(self, document: object, grant: Grant) -> None:
+        self.skipped: list[str] = []
+        self._grant = grant
+        self._take(copy.deepcopy(dict(document)))  # type: ignore[call-overload]  # rules() has looked
 
-def _add_seen(document: Document, one: Mapping[str, Any], source: str, effect: Effect) -> Added:
-    try:
-        identity = ServerIdentity.parse(_text(one, "identity"))
-    except ValueError as error:
-        return Added(document, (f"{source}: {error}",))
-    return Added(bundle.with_effect(document, source, identity, None, effect, _text(one, "entry")))
+    def _take(self, document: Document) -> None:
+        self._document = document
+        self._entries: list[Any] = list(document.get("servers", []))
+        self._places: dict[str, list[int]] = {}
+        for number, entry in enumerate(self._entries):
+            self._places.setdefault(entry["server"]["name"], []).append(number)
+
+    def add_entry(self, one: object, source: str) -> None:
+        """Add a server.json, or an entry that holds one, in place of the entries of the same name."""
+        if not isinstance(one, Mapping):
+            raise RegistryError(source, "is not a JSON object", "give a server.json or an inventory export")
+        server = one.get("server", one)
+        if not isinstance(server, Mapping):
+            raise RegistryError(source, "`server` is not an object", "give a server.json")
+        name = _text(server, "name")
+        if not NAME.fullmatch(name) or len(name) > NAME_MAX:
+            raise RegistryError(source, f"has the name {name[:80]!r}, which is none of a server.json", "see its schema")
+        known, skipped = identities(server, f"{source} ({name})")
+        if not known:
+            self.skipped += skipped or [f"{source} ({name}): names neither packages nor remotes"]
+            return
+        self.skipped += skipped
+        stated = {"identities": [str(each) for each in known], "effect": self._grant.effect.word, **self._grant.terms}
+        entry: Document = {"server": copy.deepcopy(dict(server)), "_meta": {META: stated}}
+        if places := self._places.get(name):  # what was decided of its tools stays decided
+            before = self._entries[places[-1]]["_meta"]
+            entry["_meta"] = {**before, META: {**before[META], **stated}}
+            for place in places:
+                self._entries[place] = None
+        self._places[name] = [len(self._entries)]
+        self._entries.append(entry)
+
+    def add_seen(self, one: Mapping[str, Any], source: str) -> None:
+        """Add a server that was seen on a machine, by its identity."""
+        try:
+            identity = ServerIdentity.parse(_text(one, "identity"))
+        except ValueError as error:
+            self.skipped.append(f"{source}: {error}")
+            return
+        effect, name = self._grant.effect, _text(one, "entry")
+        document = bundle.with_effect(self.done().document, source, identity, None, effect, name)
+        for entry in document["servers"] if self._grant.terms else ():
+            if entry["_meta"][META]["identities"] == [str(identity)]:
+                entry["_meta"][META].update(self._grant.terms)
+        self._take(document)
+
+    def done(self) -> Added:
+        """The document with all that was added."""
+        entries = [entry for entry in self._entries if entry is not None]
+        metadata = {**self._document.get("metadata", {}), "count": len(entries)}
+        return Added({**self._document, "servers": entries, "metadata": metadata}, tuple(self.skipped))
 
 
 def _identity(kind: str, identifier: str, version: str, source: str) -> ServerIdentity:

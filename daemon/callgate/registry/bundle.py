@@ -12,7 +12,7 @@ from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.identity import ServerIdentity
 from callgate.model.pin import Pins
-from callgate.policy import labels
+from callgate.policy import labels, terms
 from callgate.policy.allowlist import ANY_TOOL, Allowlist, Approval
 from callgate.registry import pinned
 
@@ -27,12 +27,13 @@ def empty() -> Document:
     return {"servers": [], "metadata": {"count": 0}}
 
 
-def rules(document: object, source: str) -> Allowlist:
+def rules(document: object, source: str, signed_at: float = 0.0) -> Allowlist:
     """The rules that a document states. Raises RegistryError that names `source`, the entry and the field.
 
-    A document with one bad entry is refused whole: half a policy is not a policy.
+    A document with one bad entry is refused whole: half a policy is not a policy. `signed_at`: see Allowlist.
     """
-    return Allowlist(tuple(_approval(entry, where) for where, entry in _entries(document, source)))
+    approvals = tuple(_approval(entry, where) for where, entry in _entries(document, source))
+    return Allowlist(approvals, signed_at=signed_at)
 
 
 def with_effect(
@@ -109,11 +110,12 @@ def _approval(entry: object, where: str) -> Approval:
         tools = {tool: Effect.of(word) for tool, word in (stated.get("tools") or {}).items()}
         pins = pinned.read(stated.get("pins"))
         said = labels.read(stated.get("labels"))
+        agreed = terms.read(stated)
     except (ValueError, AttributeError, TypeError) as error:
         raise RegistryError(f"{where} ({name})", str(error), "see docs/registry.md for the form") from error
     if not identities:
         raise RegistryError(f"{where} ({name})", "`identities` is empty", "name at least one server identity")
-    return Approval(name, identities, effect, tools, pins, said)
+    return Approval(name, identities, effect, tools, pins, said, agreed)
 
 
 def _new(identity: ServerIdentity, tool: str | None, effect: Effect, name: str) -> Document:

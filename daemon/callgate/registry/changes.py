@@ -54,7 +54,8 @@ def _servers(old: Mapping[tuple[str, int], Approval], new: Mapping[tuple[str, in
 
 def _said(one: Approval) -> str:
     tools = ", ".join(f"{tool} {effect.word}" for tool, effect in sorted(one.tools.items()))
-    return f"{one.effect.word} {', '.join(map(str, one.identities))}" + (f" ({tools})" if tools else "")
+    terms = f" [{one.terms}]" if str(one.terms) else ""
+    return f"{one.effect.word} {', '.join(map(str, one.identities))}" + (f" ({tools})" if tools else "") + terms
 
 
 def _pins(old: Pins, new: Pins) -> list[str]:

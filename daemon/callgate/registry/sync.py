@@ -94,7 +94,7 @@ class Sync:
             if kept is None or not self._is_ours(kept[0]):
                 return False
             good, files = kept
-            in_force = activation.compiled(files, good.place)
+            in_force = activation.compiled(files, good.place, signed_at=good.signed_at)
             self._activate(in_force)
         except CallgateError as error:
             self.error, self.refused = _bare(error), True
@@ -173,7 +173,7 @@ class Sync:
         )
         same = before is not None and self.in_force is not None and before.digests == good.digests
         if not same:
-            in_force = activation.compiled(found.files, self.source.place.name)
+            in_force = activation.compiled(found.files, self.source.place.name, signed_at=found.signed_at)
             self._activate(in_force)
             self.in_force = in_force
         self.good, self._tag = good, tag

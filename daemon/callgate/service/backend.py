@@ -16,6 +16,7 @@ from callgate.model.event import Event, Row
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.inventory import Entry
 from callgate.policy import ladder
+from callgate.policy.allowlist import Allowlist
 from callgate.service import policies
 from callgate.service.asker import asked_by
 from callgate.service.pins import Pins
@@ -125,6 +126,7 @@ class Desktop:
                     "evidence": identified.evidence,
                     "entries": [f"{entry.agent}: {entry.name} ({entry.file.path})" for entry in entries],
                     **verdict,
+                    "approvals": _approvals(self._daemon.registry.rules, identified),
                     "policy": policies.explain(self._daemon, identified, entries),
                     "change": _change(verdict["effect"], ref),
                 }
@@ -217,7 +219,8 @@ class Desktop:
         return {"pid": os.getpid()}
 
     def _verdict(self, identified: Identified) -> Json:
-        verdict = ladder.judge_launch(self._daemon.registry.rules, identified, self._daemon.settings.on_doubt)
+        doubt = self._daemon.settings.on_doubt
+        verdict = ladder.judge_launch(self._daemon.registry.rules, identified, doubt, time.time())
         return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
 
     def _launched_as(self, name: str) -> list[ServerIdentity]:
@@ -268,6 +271,22 @@ def _number(name: str, text: str) -> int:
         return number
     except ValueError:
         raise CallgateError("log", f"`{name}` must be a number, not {text!r}", "see `callgate log --help`") from None
+
+
+def _approvals(rules: Allowlist | None, found: Identified) -> list[Json]:
+    """The registry's entries that reach a server, with their terms."""
+    matching = rules.of(found.server) if rules else ()
+    return [
+        {
+            "name": one.name,
+            "effect": one.effect.word,
+            "owner": one.terms.owner,
+            "risk": one.terms.risk,
+            "until": one.terms.until,
+            "terms": str(one.terms),
+        }
+        for one in matching
+    ]
 
 
 def _change(effect: str, ref: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Js
     worker.look("asked")
 
     def verdict(identified: Identified) -> Json:
-        found = ladder.judge_launch(registry.rules, identified, worker.settings.on_doubt)
+        found = ladder.judge_launch(registry.rules, identified, worker.settings.on_doubt, time.time())
         return {"effect": found.effect.word, "rule": found.rule, "reason": found.reason}
 
     return describe(worker, verdict, agent)

@@ -18,6 +18,7 @@ from securesystemslib.signer import CryptoSigner, Key
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.pin import Pins
+from callgate.policy.terms import read
 from callgate.registry import (
     activation,
     additions,
@@ -31,6 +32,7 @@ from callgate.registry import (
     signing,
     updating,
 )
+from callgate.registry.additions import Grant
 from callgate.registry.places import Folder, Place
 from callgate.registry.repository import SOURCE_MAX, Repository
 from callgate.registry.roles import Plan
@@ -97,8 +99,15 @@ def init(
     return {"folder": str(folder), "keys": str(key_folder), "roles": _roles(states)}
 
 
+def grant(effect: str, **terms: str) -> Grant:
+    """What is said of each server that is added; empty terms are left as they were. Raises ValueError."""
+    said = {name: value for name, value in terms.items() if value}
+    read(said)
+    return Grant(Effect.of(effect), said)
+
+
 def add(
-    folder: Path, source: Path | None, request_folder: Path | None, effect: Effect, *, canary: bool, dry_run: bool
+    folder: Path, source: Path | None, request_folder: Path | None, grant: Grant, *, canary: bool, dry_run: bool
 ) -> Json:
     """Add servers to the document, from a file or from requests. Raises RegistryError."""
     with _changing(folder) as repository:
@@ -106,10 +115,10 @@ def add(
         added = additions.Added(before)
         asked = []
         if source is not None:
-            added = additions.add(before, _json(source), str(source), effect)
+            added = additions.add(before, _json(source), str(source), grant)
         for path, request, key in requests.read_all(request_folder) if request_folder is not None else ():
             seen = {"servers": [{"identity": request.identity, "entry": request.name}]}
-            added = additions.Added(additions.add(added.document, seen, str(path), effect).document, added.skipped)
+            added = additions.Added(additions.add(added.document, seen, str(path), grant).document, added.skipped)
             asked.append({"file": str(path), "key": key, "identity": request.identity, "why": request.why,
                           "user": request.user, "host": request.host, "time": request.time})  # fmt: skip
         changed = _edit(repository, added.document, canary, dry_run)

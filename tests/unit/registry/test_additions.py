@@ -31,7 +31,7 @@ def effect(document: object, identity: str) -> Effect:
 
 
 def add(found: object, document: object | None = None, wanted: Effect = Effect.ALLOW) -> additions.Added:
-    return additions.add(bundle.empty() if document is None else document, found, "found.json", wanted)
+    return additions.add(bundle.empty() if document is None else document, found, "found.json", additions.Grant(wanted))
 
 
 def test_a_server_json_approves_exactly_what_it_names() -> None:
@@ -181,3 +181,23 @@ def test_changes_are_told_in_one_line_each() -> None:
     assert any(line.startswith("+ local/time: allow npm:time@1.0.0") for line in lines)
     assert any(line.startswith("~ io.github.acme/fetch: allow") and "-> deny" in line for line in lines)
     assert changes.between({}, {}) == []
+
+
+def test_terms_are_written_into_the_approval_and_kept_until_others_are_given() -> None:
+    first = additions.add(bundle.empty(), FETCH, "x", additions.Grant(terms={"owner": "Ann", "expires": "2027-01-31"}))
+    again = additions.add(first.document, FETCH, "x", additions.Grant(terms={"expires": "2028-01-31"})).document
+    (approval,) = bundle.rules(again, "x").approvals
+    assert (approval.terms.owner, approval.terms.until) == ("Ann", "2028-02-01 00:00 UTC")
+    lines = changes.between(*({"registry/servers.json": json.dumps(one).encode()} for one in (first.document, again)))
+    assert len(lines) == 1 and "until 2027-02-01" in lines[0] and "until 2028-02-01" in lines[0]
+    seen = {"servers": [{"identity": "npm:time@1.0.0", "entry": "time"}]}
+    document = additions.add(again, seen, "x", additions.Grant(terms={"risk": "low"})).document
+    assert [one.terms.risk for one in bundle.rules(document, "x").approvals] == ["", "low"]
+    with pytest.raises(RegistryError, match="risk"):
+        additions.add(bundle.empty(), FETCH, "x", additions.Grant(terms={"risk": "huge"}))
+
+
+def test_thousands_of_servers_are_added_in_a_time_that_does_not_explode() -> None:
+    listed = [{**FETCH, "name": f"org/server-{number}"} for number in range(5_000)]
+    added = add({"servers": listed})
+    assert len(added.document["servers"]) == 5_000

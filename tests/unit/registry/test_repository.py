@@ -223,7 +223,7 @@ def test_a_registry_is_made_signed_and_verified_by_the_owners_commands(tmp_path:
     server = {"name": "a/b", "packages": [{"registryType": "npm", "identifier": "time", "version": "1.0.0"}]}
     (tmp_path / "server.json").write_text(json.dumps(server))
     for dry_run in (True, False):
-        done = admin.add(folder, tmp_path / "server.json", None, admin.Effect.ALLOW, canary=False, dry_run=dry_run)
+        done = admin.add(folder, tmp_path / "server.json", None, admin.grant("allow"), canary=False, dry_run=dry_run)
         assert done["changes"] == ["+ a/b: allow npm:time@1.0.0"]
     assert admin.sign(folder, [key_folder], b"secret", dry_run=True)["due"] == {"registry": "its documents changed"}
     admin.sign(folder, [key_folder], b"secret", dry_run=False)
