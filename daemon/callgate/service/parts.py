@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from callgate.model.errors import CallgateError
 from callgate.server.door import Route
+from callgate.service.endings import Endings
 from callgate.service.loopback import LoopbackPort
 from callgate.service.part import Part
 from callgate.service.running import Running
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 def made_for(daemon: Running) -> list[Part]:
     """The parts of this daemon."""
-    return [LoopbackPort(daemon.loopback)]
+    return [LoopbackPort(daemon.loopback), Endings(daemon)]
 
 
 class Parts:
