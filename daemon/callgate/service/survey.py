@@ -30,15 +30,19 @@ class Survey:
     def meet(self, hello: Hello, peer: Peer) -> Session:
         """The session of a shim: its caller by process ancestry, its server by what would really run."""
         found = self._identifier.identify(Launch(hello.argv, hello.cwd, hello.path, hello.env))
+        return Session(hello.uid, self.caller(peer, hello.launcher), found, hello.entry or label(hello.argv))
+
+    def caller(self, peer: Peer, claimed: str = "") -> Caller:
+        """Who stands behind a connection: the agent above its process; else, unproven, the `claimed` one."""
         agent = agent_of(peer.pid, ALL)
         if agent is not None:
             root, start, name, evidence = agent.pid, agent.start, agent.id, agent.evidence
         else:
-            root, start, name = peer.pid, processes.start_time(peer.pid), hello.launcher
+            root, start, name = peer.pid, processes.start_time(peer.pid), claimed
             evidence = f"no agent among the ancestors of pid {peer.pid}" + (", its launcher says so" if name else "")
         session = f"{processes.boot_id()[:8]}-{root}-{start:.2f}"
         who = account(peer.uid)
-        caller = Caller(
+        return Caller(
             peer.uid,
             peer.pid,
             name or None,
@@ -49,7 +53,6 @@ class Survey:
             groups=who.groups,
             home=who.home,
         )
-        return Session(hello.uid, caller, found, hello.entry or label(hello.argv))
 
     def birth(self, pid: int) -> float:
         """When that process started, 0.0 if there is none."""
