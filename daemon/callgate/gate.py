@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from callgate.audit.argv import redact_argv
@@ -61,6 +61,8 @@ class Gate:
     payload_key: bytes
     policies: Callable[[], Policies | None] = lambda: None
     pins: Pins | None = None
+    basis: Callable[[], str] = lambda: ""
+    """Which rules are in force, in short."""
     stated_pins: Callable[[], PinRules | None] = lambda: None
     """What the registry says that changes of a definition may do alone; None leaves it to the settings."""
     suspended_until: int = 0
@@ -156,6 +158,12 @@ class Gate:
     def note(self, kind: str, session: Session | None, detail: Mapping[str, object], *, uid: str = "") -> None:
         """Write down something that nobody waits for."""
         self._stage(self._event(kind, session, None, uid=uid, detail=detail))
+
+    def refuse(self, session: Session, detail: Mapping[str, object]) -> None:
+        """Write down that a shim refused what its client sent, in whatever mode: it could be read in two ways."""
+        verdict = Verdict(Effect.DENY, "malformed", str(detail.get("refused", "")))
+        event = self._event("call.refused", session, verdict, uid=session.uid, detail=detail)
+        self._stage(replace(event, mode=Mode.ENFORCE.value))
 
     def record(self, event: Event) -> None:
         """Write down an event of another part of the daemon."""
@@ -317,5 +325,7 @@ class Gate:
             rule=verdict.rule if verdict else "",
             reason=verdict.reason if verdict else "",
             mode=self.settings.mode.value if verdict else "",
+            user=session.caller.user if session else "",
+            basis=self.basis() if verdict else "",
             detail=detail,
         )

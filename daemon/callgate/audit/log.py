@@ -21,7 +21,7 @@ DEPTH_MAX = 16
 """Levels of a row's detail; the encoder of the standard library is recursive."""
 
 _DOMAIN = b"callgate.row.1\x00"
-_FIELDS = ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode")
+_FIELDS = ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode", "user", "basis")
 _write = make_encoder(None, repr, encode_basestring_ascii, None, ":", ",", True, False, False)
 """The C encoder that `json` makes anew for each value, which takes longer than to write a row with it."""
 
@@ -35,6 +35,7 @@ def encode(event: Event, seq: int, extra: Mapping[str, object] | None = None) ->
     detail = {**event.detail, **extra} if extra else event.detail
     members = (
         _member("agent", event.agent),
+        _member("basis", event.basis),
         '"detail":' + "".join(_write(_plain(detail, DEPTH_MAX, [DETAIL_MAX]), 0)) + "," if detail else "",
         _member("effect", event.effect),
         _member("entry", event.entry),
@@ -48,6 +49,7 @@ def encode(event: Event, seq: int, extra: Mapping[str, object] | None = None) ->
         f'"time":"{event.time}",',
         _member("tool", event.tool),
         _member("uid", event.uid),
+        _member("user", event.user),
     )
     return f'{{{"".join(members)}"v":{SCHEMA}}}'
 

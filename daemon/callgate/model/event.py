@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCHEMA = 1
-"""Version of the fields below; written into each row."""
+SCHEMA = 2
+"""Version of the fields below; written into each row. 2 brought `user` and `basis`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class Event:
     rule: str = ""
     reason: str = ""
     mode: str = ""
+    user: str = ""
+    basis: str = ""
+    """Names the rules that were in force: the first digits of the digest of the registry's files, policy included."""
     detail: Mapping[str, object] = field(default_factory=dict)
     """JSON values only; what differs between kinds."""
 

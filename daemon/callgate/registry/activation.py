@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from callgate.model.errors import RegistryError
 from callgate.policy.allowlist import Allowlist
@@ -13,6 +14,8 @@ from callgate.policy.compiling import compile_policies
 from callgate.registry import bundle, options, roles
 from callgate.registry.options import Options
 
+BASIS_DIGITS = 12
+"""Of the digest that names a set of rules: enough to tell those of one organisation apart."""
 MISTAKES_TOLD = 5
 """Mistakes in a policy that one error names."""
 
@@ -25,6 +28,8 @@ class InForce:
     options: Options
     policies: Policies | None = None
     """None: the registry has no policy."""
+    basis: str = ""
+    """The first digits of a digest over all files: names these rules in the audit log."""
 
 
 def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False, signed_at: float = 0.0) -> InForce:
@@ -44,7 +49,12 @@ def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False, s
     said = options.read(stated, f"{source}, {roles.OPTIONS}", strict=strict) if stated is not None else Options()
     policy = files.get(roles.POLICY)
     policies = _policies(policy, f"{source}, {roles.POLICY}") if policy is not None else None
-    return InForce(bundle.rules(document, named, signed_at), said, policies)
+    return InForce(bundle.rules(document, named, signed_at), said, policies, _basis(files))
+
+
+def _basis(files: Mapping[str, bytes]) -> str:
+    parts = (sha256(path.encode()).digest() + sha256(files[path]).digest() for path in sorted(files))
+    return sha256(b"".join(parts)).hexdigest()[:BASIS_DIGITS]
 
 
 def _policies(data: bytes, source: str) -> Policies:

@@ -202,6 +202,9 @@ class Desk:
             visit.ended = True
         elif what == "said":
             said = self._fit(said)
+            if "refused" in said:
+                self.gate.refuse(session, said)
+                return
         self.gate.note(kind, session, said, uid=uid)
 
     def _fit(self, said: dict[str, Any]) -> dict[str, Any]:

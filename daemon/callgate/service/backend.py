@@ -25,6 +25,8 @@ from callgate.service.worker import describe
 
 Json = dict[str, Any]
 
+ROW = ("uid", "session", "user", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode", "basis")
+"""Fields of a row that are left out where they are empty."""
 ROWS_MAX = 10_000
 """Rows of the log in one answer; the client asks again from where it ended."""
 
@@ -252,7 +254,7 @@ def row_json(row: Row) -> Json:
     """One row of the log as the local API and `callgate log --json` give it."""
     event = row.event
     said: Json = {"seq": row.seq, "time": event.time, "kind": event.kind}
-    for name in ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode"):
+    for name in ROW:
         if value := getattr(event, name):
             said[name] = value
     if event.detail:

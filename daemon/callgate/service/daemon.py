@@ -83,6 +83,7 @@ class Daemon:
             self.key,
             policies=lambda: self.registry.policies,
             pins=self.pins,
+            basis=lambda: self.registry.basis,
             stated_pins=lambda: self.registry.options.pins,
         )
         self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
@@ -179,10 +180,15 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         self.thread.start()
-        facts: dict[str, object] = {"version": __version__, "pid": os.getpid()}
+        facts: dict[str, object] = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "registry": self.registry.facts()["versions"],
+        }
         if self._opened_findings:
             self.record([Event("log.broken", self.started, detail={"findings": self._opened_findings})])
-        self.record([Event("daemon.started", self.started, mode=self.settings.mode.value, detail=facts)])
+        mode = self.settings.mode.value
+        self.record([Event("daemon.started", self.started, mode=mode, basis=self.registry.basis, detail=facts)])
         self.registry.start()
         self.break_glass.load()
         runner = None

@@ -58,6 +58,8 @@ class Registrar:
         """The rules in force, None: there are none that could be read. Changed on the gate's thread only."""
         self.policies: Policies | None = None
         """The policy in force with them, None: there is none."""
+        self.basis = ""
+        """Names the rules in force in the audit log."""
         self._where = where
         self._settings = settings
         self._switch, self._record, self._launched, self._rehearse = switch, record, launched, rehearse
@@ -283,7 +285,7 @@ class Registrar:
         if self._warning:
             log.warning("policy: %s", self._warning)
             self._tell("policy.warned", self._warning)
-        self._put(self._limited(found.allowlist), found.policies)
+        self._put(self._limited(found.allowlist), found.policies, found.basis)
 
     def _judge(self) -> None:
         """Act on how old the rules are by now."""
@@ -294,7 +296,7 @@ class Registrar:
         if level is self._level:
             return
         self._level = level
-        self._put(self._limited(sync.in_force.allowlist), sync.in_force.policies)
+        self._put(self._limited(sync.in_force.allowlist), sync.in_force.policies, sync.in_force.basis)
         if level is not Freshness.FRESH:
             self._tell("registry.stale", f"no proof for {_age(time.time() - sync.proven)} that the rules are current")
 
@@ -303,16 +305,16 @@ class Registrar:
             return rules
         return replace(rules, only=frozenset(self._launched(int(self._sync.good.adopted * 10**9))))
 
-    def _put(self, rules: Allowlist | None, policies: Policies | None = None) -> None:
+    def _put(self, rules: Allowlist | None, policies: Policies | None = None, basis: str = "") -> None:
         def job() -> None:
-            self.rules, self.policies = rules, policies
+            self.rules, self.policies, self.basis = rules, policies, basis
 
         self._switch(job)
 
     def _tell(self, kind: str, reason: str) -> None:
         facts = self.facts()
         detail = {name: facts[name] for name in ("source", "channel", "approvals", "versions", "freshness")}
-        event = Event(kind, time.time_ns(), reason=reason, detail=detail)
+        event = Event(kind, time.time_ns(), reason=reason, basis=self.basis, detail=detail)
         if self._untold is None:
             self._record([event])
         else:

@@ -16,7 +16,7 @@ def test_a_row_is_canonical_json_without_its_empty_fields() -> None:
     body = encode(event(uid="u-1", tool="echo", detail={"b": 1, "a": [True, None]}), 7)
     assert body == (
         '{"detail":{"a":[true,null],"b":1},"kind":"call.asked","seq":7,"time":"1795300000000000001",'
-        '"tool":"echo","uid":"u-1","v":1}'
+        '"tool":"echo","uid":"u-1","v":2}'
     )
 
 

@@ -33,7 +33,7 @@ BREATH = 0.9
 
 def demo(fast: Annotated[bool, typer.Option("--fast", help="Do not pause between the scenes.")] = False) -> None:
     """Show it all in a scratch home: needs no agent and no network, and leaves nothing behind."""
-    with _scratch() as home:
+    with scratch() as home:
         Story(home, 0.0 if fast else BREATH).tell()
 
 
@@ -152,7 +152,7 @@ class Story:
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[ScratchHome]:
+def scratch() -> Iterator[ScratchHome]:
     """A scratch home in a folder that is gone afterwards, and with it the daemon, whatever happened."""
     with tempfile.TemporaryDirectory(prefix="callgate-demo-") as folder:
         home = ScratchHome(Path(folder))
