@@ -141,6 +141,9 @@ def publish(
         return
     versions = ", ".join(f"{role} {version}" for role, version in done["versions"].items())
     say("[green]●[/] published to [bold]{to}[/]  [dim]{versions}[/]", to=done["public"], versions=versions)
+    say("  {count} in v0.1/servers for clients of the MCP Registry's API", count=plural(done["listed"], "server"))
+    for why in done["unlisted"]:
+        say("  [yellow]not listed there[/] {why}", why=why)
 
 
 @app.command()

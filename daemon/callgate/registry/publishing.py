@@ -61,12 +61,13 @@ def publish(repository: Repository, signers: Mapping[str, Signer]) -> Published:
 
 
 def copy(repository: Repository, to: Path) -> int:
-    """Bring another folder up to date with public/, the timestamp last. How many files were written.
+    """Bring another folder up to date with what is signed in public/, the timestamp last. How many files were written.
 
     Raises RegistryError. Files of older versions stay there.
     """
     written = 0
-    paths = sorted(path for path in repository.public.rglob("*") if path.is_file())
+    parts = (repository.metadata, repository.targets)
+    paths = sorted(path for part in parts for path in part.rglob("*") if path.is_file())
     last = [path for path in paths if path.name.endswith(".root.json")] + [repository.metadata / "timestamp.json"]
     for path in [*(path for path in paths if path not in last), *last]:
         data, there = read_capped(path, SOURCE_MAX), to / path.relative_to(repository.public)

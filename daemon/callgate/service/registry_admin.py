@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from callgate.policy.terms import read
 from callgate.registry import (
     activation,
     additions,
+    apitree,
     bundle,
     changes,
     keys,
@@ -167,9 +169,12 @@ def publish(folder: Path, key_places: Sequence[Path], secret: bytes | None, to: 
             return {"changes": changed, "staged": staged, "versions": {}, "copied": 0, "dry_run": True}
         done = publishing.publish(repository, keys.find(key_places, secret))
         copied = publishing.copy(repository, to) if to is not None else 0
+        signed = publishing.published_documents(repository)
+        listed = [apitree.write(each, signed, time.time()) for each in (repository.public, to) if each is not None]
     public = str(to or repository.public)
     return {"changes": changed, "staged": list(done.changed), "versions": dict(done.versions), "copied": copied,
-            "public": public, "dry_run": False}  # fmt: skip
+            "public": public, "listed": listed[0].count, "unlisted": list(listed[0].skipped),
+            "dry_run": False}  # fmt: skip
 
 
 def rotate(

@@ -55,14 +55,17 @@ def read_capped(path: Path, limit: int) -> bytes:
         os.close(fd)
 
 
-def replace_file(path: Path, data: bytes, *, mode: int | None = None, expected: bytes | None = None) -> None:
+def replace_file(
+    path: Path, data: bytes, *, mode: int | None = None, expected: bytes | None = None, lasting: bool = True
+) -> None:
     """Make `path` hold exactly `data`, or leave it as it was.
 
     A reader sees the old bytes or the new bytes, never a mix, even after a power cut: the new file is synced before
     the rename and the folder after it. Permissions and owner of an existing regular file are kept; `mode` is for a new
     one (default 0600). `path` itself is replaced: resolve links first where they are to be kept. With `expected`, the
     file must still hold exactly these bytes when the new one is ready to take its place (that leaves a program that
-    writes the same file some microseconds to be overwritten in, instead of the milliseconds that a sync takes).
+    writes the same file some microseconds to be overwritten in, instead of the milliseconds that a sync takes). A file
+    that is not `lasting`, because it can be made anew, is not synced: after a power cut it may hold anything.
 
     Raises:
         FileChangedError: the file does not hold `expected` any more; nothing was changed.
@@ -81,7 +84,8 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, expected: 
             else:
                 os.fchmod(file.fileno(), 0o600 if mode is None else mode)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         if expected is not None and not _holds(path, expected):
             raise FileChangedError(str(path), "was changed by another program just now", "try again")
         Path(name).replace(path)
@@ -89,7 +93,8 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, expected: 
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 def _regular(path: Path) -> os.stat_result | None:
