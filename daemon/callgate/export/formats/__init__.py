@@ -1,0 +1,1 @@
+"""Events in the languages of SIEMs, one file a format. All pure."""

@@ -1,0 +1,129 @@
+"""Pure: what each kind of event means to a SIEM: class and activity, category, severity, and a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callgate.model.event import Event
+
+INFORMATIONAL, LOW, MEDIUM, HIGH, CRITICAL = 1, 2, 3, 4, 5
+"""Severities, as OCSF numbers them."""
+SEVERITIES = ("Unknown", "Informational", "Low", "Medium", "High", "Critical")
+
+API, PROCESS, FILE, CONFIG, FINDING, SOFTWARE, INVENTORY, LIFECYCLE, BASE = (
+    6003,
+    1007,
+    1001,
+    5019,
+    2004,
+    5020,
+    5001,
+    6002,
+    0,
+)
+"""Classes of OCSF."""
+OTHER = 99
+"""The activity that the classes have no word for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One kind."""
+
+    ocsf: int
+    activity: int
+    severity: int = INFORMATIONAL
+    category: str = "configuration"
+    """ECS event.category."""
+    type: str = "info"
+    """ECS event.type."""
+
+
+_FOUND = Meaning(FINDING, 1, MEDIUM, "intrusion_detection")
+_ALARM = Meaning(FINDING, 1, HIGH, "intrusion_detection")
+_CHANGED = Meaning(CONFIG, 1, INFORMATIONAL, "configuration", "change")
+_WARNED = Meaning(CONFIG, 1, MEDIUM, "configuration", "change")
+
+MEANINGS = {
+    "call.asked": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
+    "call.answered": Meaning(API, OTHER, INFORMATIONAL, "api", "end"),
+    "tools.listed": Meaning(API, 2, INFORMATIONAL, "api", "access"),
+    "message.seen": Meaning(API, OTHER, INFORMATIONAL, "api"),
+    "server.launched": Meaning(PROCESS, 1, INFORMATIONAL, "process", "access"),
+    "server.started": Meaning(PROCESS, 1, INFORMATIONAL, "process", "start"),
+    "server.ended": Meaning(PROCESS, 2, INFORMATIONAL, "process", "end"),
+    "definitions.pinned": Meaning(CONFIG, 1, INFORMATIONAL, "configuration", "creation"),
+    "definition.changed": _FOUND,
+    "tool.shadowed": _FOUND,
+    "definition.approved": _CHANGED,
+    "definitions.forgotten": _CHANGED,
+    "agent.found": Meaning(SOFTWARE, 2, INFORMATIONAL, "package", "installation"),
+    "agent.gone": Meaning(SOFTWARE, 2, INFORMATIONAL, "package", "deletion"),
+    "entry.added": Meaning(FILE, 3, LOW, "file", "change"),
+    "entry.removed": Meaning(FILE, 3, INFORMATIONAL, "file", "change"),
+    "entry.changed": Meaning(FILE, 3, LOW, "file", "change"),
+    "entry.wrapped": _CHANGED,
+    "entry.unwrapped": Meaning(CONFIG, 1, LOW, "configuration", "change"),
+    "entry.repaired": Meaning(CONFIG, 1, LOW, "configuration", "change"),
+    "entry.failed": _WARNED,
+    "registry.changed": _CHANGED,
+    "registry.updated": _CHANGED,
+    "registry.refused": _ALARM,
+    "registry.stale": _WARNED,
+    "settings.changed": _CHANGED,
+    "policy.changed": _CHANGED,
+    "policy.warned": _WARNED,
+    "policy.suspended": Meaning(CONFIG, 1, HIGH, "configuration", "change"),
+    "policy.resumed": _CHANGED,
+    "daemon.started": Meaning(LIFECYCLE, 3, INFORMATIONAL, "process", "start"),
+    "daemon.stopped": Meaning(LIFECYCLE, 4, LOW, "process", "end"),
+    "daemon.disturbed": _ALARM,
+    "spool.taken": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+    "spool.opened": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+    "spool.unreadable": _FOUND,
+    "log.broken": Meaning(FINDING, 1, CRITICAL, "intrusion_detection"),
+    "log.gap": _ALARM,
+    "log.unreadable": _ALARM,
+    "log.cut": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+    "log.checkpoint": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+    "machine.inventory": Meaning(SOFTWARE, 2, INFORMATIONAL, "host"),
+    "machine.health": Meaning(INVENTORY, 2, INFORMATIONAL, "host"),
+    "export.lost": _ALARM,
+    "export.refused": _FOUND,
+    "export.rewound": Meaning(LIFECYCLE, OTHER, LOW, "process"),
+    "export.test": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+}
+_BY_NOUN = {"finding": _FOUND, "detection": _FOUND, "call": MEANINGS["call.asked"], "hook": MEANINGS["call.asked"]}
+_UNKNOWN = Meaning(BASE, OTHER, INFORMATIONAL, "host")
+
+URGENT = frozenset({"log.checkpoint", "log.broken"})
+"""Kinds that do not wait for others to go with them: what a checkpoint vouches for is safe once it has left."""
+
+
+def meaning(kind: str) -> Meaning:
+    """What a kind means; one that has no line here is an event without a class of its own."""
+    return MEANINGS.get(kind) or _BY_NOUN.get(kind.partition(".")[0], _UNKNOWN)
+
+
+def severity(event: Event) -> int:
+    """As OCSF numbers it. What was stopped, or would have been, is at least of low severity."""
+    found = meaning(event.kind).severity
+    if event.effect == "deny":
+        return max(found, MEDIUM)
+    if event.effect in ("ask", "redact"):
+        return max(found, LOW)
+    if event.kind == "call.answered" and event.detail.get("error"):
+        return max(found, LOW)
+    return found
+
+
+def sentence(event: Event) -> str:
+    """The event in one line for a person. It holds what servers and agents wrote."""
+    what = event.entry or event.server
+    if event.tool:
+        what = f"{what} {event.tool}".strip()
+    said = " ".join(part for part in (event.kind, event.agent, what) if part)
+    if event.effect:
+        would = "would " if event.mode == "observe" and event.effect != "allow" else ""
+        said = f"{said}: {would}{event.effect}"
+    return f"{said}: {event.reason}" if event.reason else said
