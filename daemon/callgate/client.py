@@ -120,6 +120,18 @@ class Client:
         """Give the files back, and leave them alone."""
         return self._post("/v1/unwrap", {"agent": agent})
 
+    def export(self) -> Answer:
+        """Each sink: its place in the log, how far it is behind, what is wrong."""
+        return self._get("/v1/export")
+
+    def test_sink(self, sink: str) -> Answer:
+        """Send one marked event to a sink."""
+        return self._post("/v1/export/test", {"sink": sink})
+
+    def replay(self, since: int, sink: str | None) -> Answer:
+        """Send all events of that moment (nanoseconds) or later again, to one sink or all."""
+        return self._post("/v1/export/replay", {"since": since, "sink": sink})
+
     def reload(self) -> Answer:
         """Read settings and registry again."""
         return self._post("/v1/reload", {})

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from callgate.audit.argv import redact_argv
+from callgate.audit.log import SEQ_MAX
 from callgate.audit.payload import Kept, keep
 from callgate.audit.store import Writer
 from callgate.detect.listing import Listing
@@ -195,13 +196,15 @@ class Gate:
         """Will `commit` fail, because a row could not even be staged?"""
         return self._lost
 
-    def cut(self, before: int) -> int:
-        """Remove one slice of rows that are older than `before` (nanoseconds): how many, 0 when none are left."""
+    def cut(self, before: int, upto: int = SEQ_MAX) -> int:
+        """Remove one slice of rows that are older than `before` (nanoseconds), none after row `upto`: how many, 0 when
+        none are left.
+        """
         if not self.commit():
             self._lost = True  # for those whose rows were in this turn
             return 0
         try:
-            return self.audit.cut(before, self.now())
+            return self.audit.cut(before, self.now(), upto)
         except AuditError as error:
             log.error("old rows could not be removed: %s", error)
             return 0

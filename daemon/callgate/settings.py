@@ -6,11 +6,12 @@ import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from callgate.model.call import Effect, Mode
 from callgate.model.errors import SettingsError
 from callgate.model.pin import PinRules
+from callgate.settings_export import Export, check
 from callgate.system.files import read_capped
 
 
@@ -113,6 +114,7 @@ class Settings:
     pins: PinRules = field(default_factory=PinRules)
     registry: Registry = field(default_factory=Registry)
     http: Http = field(default_factory=Http)
+    export: Export = field(default_factory=Export)
 
 
 MESSAGE_MAX = 64 * 1024 * 1024
@@ -150,6 +152,7 @@ def parse(document: dict[str, Any]) -> Settings:
         raise ValueError("registry.poll must be at least 1 second")
     if not 1 <= made.http.port <= 65535:
         raise ValueError(f"http.port must be a port from 1 to 65535, not {made.http.port}")
+    check(made.export)
     return made
 
 
@@ -164,6 +167,8 @@ def _build(cls: type[T], document: dict[str, Any], prefix: str) -> T:
 
 
 def _value(wanted: Any, value: Any, key: str) -> Any:
+    if types := get_args(wanted):
+        return _values(types[0], value, key) if get_origin(wanted) is tuple else _value(types[0], value, key)
     if is_dataclass(wanted):
         if not isinstance(value, dict):
             raise ValueError(f"{key} must be a table")
@@ -186,3 +191,9 @@ def _value(wanted: Any, value: Any, key: str) -> Any:
     if wanted in (int, float) and not 0 <= value < 2**40:
         raise ValueError(f"{key} is out of range: {value!r}")
     return value
+
+
+def _values(wanted: Any, value: Any, key: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{key} must be a list")
+    return tuple(_value(wanted, one, f"{key}[{at}]") for at, one in enumerate(value))

@@ -65,8 +65,8 @@ class SinkSettings:
     authority: str = "https://login.microsoftonline.com"
     """Where Entra gives tokens (sentinel); other clouds have other addresses."""
     acknowledge: bool = True
-    """Count events as delivered only when the receiver has said so: indexer acknowledgement (hec), an orderly end of the
-    connection (syslog). False trusts what was written."""
+    """Count events as delivered only when the receiver has said so: indexer acknowledgement (hec), an orderly end of
+    the connection (syslog). False trusts what was written."""
     spans: bool = False
     """Send calls as spans too (otlp)."""
     payload: bool = False
@@ -98,14 +98,14 @@ class Export:
     sinks: tuple[SinkSettings, ...] = ()
     """The receivers, each a `[[export.sinks]]` table."""
     report: int = 21_600
-    """Seconds between two reports of this machine (inventory, health) without a change, give or take a tenth; 0: none."""
+    """Seconds between two reports of this machine (inventory, health) without a change; 0: none."""
     hold_days: int = 30
     """Days that rows outlive their retention when a receiver has not got them yet; then they go, and are counted."""
 
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SCHEMES = {
-    SinkType.FILE: ("",),
     SinkType.SYSLOG: ("tls", "tcp"),
     SinkType.KAFKA: ("kafka", "kafkas"),
 }
@@ -129,21 +129,8 @@ def check(export: Export) -> None:
 
 
 def _problem(sink: SinkSettings) -> str:
-    schemes = _SCHEMES.get(sink.type, ("https", "http"))
-    try:
-        parts = urlsplit(sink.url)
-        port = parts.port if sink.type is not SinkType.KAFKA else 1
-    except ValueError as error:
-        return f"url {sink.url!r} is none ({error})"
-    if sink.type is SinkType.FILE:
-        if not sink.url.startswith("/"):
-            return "url must be the absolute path of a file"
-    elif parts.scheme not in schemes or not parts.netloc:
-        return f"url must be {' or '.join(f'{scheme}://host...' for scheme in schemes)}"
-    elif parts.username is not None or parts.password is not None:
-        return "url holds a user name; write `secret` instead"
-    if sink.type is SinkType.SYSLOG and not port:
-        return "url needs a port, such as tls://siem.example.com:6514"
+    if problem := _url_problem(sink):
+        return problem
     if missing := [name for name in _NEEDED.get(sink.type, ()) if not getattr(sink, name)]:
         return f"needs {', '.join(missing)}"
     if sink.secret and not sink.secret.startswith(("file:", "keyring:")):
@@ -155,8 +142,26 @@ def _problem(sink: SinkSettings) -> str:
     for name in ("batch_rows", "batch_bytes", "event_max", "file_max", "keep", "timeout"):
         if not getattr(sink, name):
             return f"{name} must be more than 0"
-    if sink.event_max > sink.batch_bytes:
-        return "event_max must not be larger than batch_bytes"
+    return "event_max must not be larger than batch_bytes" if sink.event_max > sink.batch_bytes else ""
+
+
+def _url_problem(sink: SinkSettings) -> str:
+    if sink.type is SinkType.FILE:
+        return "" if sink.url.startswith("/") else "url must be the absolute path of a file"
+    schemes = _SCHEMES.get(sink.type, ("https", "http"))
+    try:
+        parts = urlsplit(sink.url)
+        port = parts.port if sink.type is not SinkType.KAFKA else 1
+    except ValueError as error:
+        return f"url {sink.url!r} is none ({error})"
+    if parts.scheme not in schemes or not parts.netloc:
+        return f"url must be {' or '.join(f'{scheme}://host...' for scheme in schemes)}"
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "url holds a user name or a query; write `secret` instead"
+    if sink.type is SinkType.SYSLOG and not port:
+        return "url needs a port, such as tls://siem.example.com:6514"
+    if parts.scheme == "http" and sink.secret and parts.hostname not in _LOOPBACK:
+        return "would send its secret in the clear; write https://"
     return ""
 
 

@@ -11,7 +11,7 @@ from callgate.wrap.report import Did
 PACKAGE = Path(__file__).parents[2] / "daemon" / "callgate"
 WRITERS = {"Event", "_event", "note", "Finding", "Drift", "_tell"}
 """What is called with the kind of an event as its first argument, or as `kind`."""
-SHOWN_ONLY = {"log.unreadable"}
+SHOWN_ONLY = {"log.unreadable", "export.test"}
 
 
 def files() -> Iterator[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from callgate.audit import opening
 from callgate.audit.check import Mark
-from callgate.audit.log import decode, encode, index, link, seal
+from callgate.audit.log import SEQ_MAX, decode, encode, index, link, seal
 from callgate.audit.payload import Kept
 from callgate.audit.reader import Filter, Reader
 from callgate.audit.witness import Witness
@@ -110,15 +110,15 @@ class Writer:
                     return Row(seq, event, digest.hex())
         return None
 
-    def cut(self, before: int, now: int) -> int:
+    def cut(self, before: int, now: int, upto: int = SEQ_MAX) -> int:
         """Remove the oldest rows, up to the first that is not older than `before`, and their payloads: one slice of
-        CUT_ROWS. Gives how many went; call again until it is 0. Times are nanoseconds.
+        CUT_ROWS, and none after row `upto`. Gives how many went; call again until it is 0. Times are nanoseconds.
 
         A `log.cut` row in the same transaction says which rows went and the hash of the last, which the first row that
         is left follows: the chain stays verifiable. Raises AuditError, and then nothing is removed.
         """
         self.commit()
-        found = self._ask("SELECT seq, hash, time FROM event ORDER BY seq LIMIT ?", (CUT_ROWS,))
+        found = self._ask("SELECT seq, hash, time FROM event WHERE seq <= ? ORDER BY seq LIMIT ?", (upto, CUT_ROWS))
         count = _old([time for _, _, time in found], before, now)
         if not count:
             return 0

@@ -35,12 +35,12 @@ class Tail:
         none after the one with which their bodies reach `size` bytes. A row that makes no sense is a `log.unreadable`
         event. Raises AuditError.
         """
-        kept = "CAST(kept AS BLOB)" if payload else "NULL"
         found: list[tuple[Row, str]] = []
         with self._open() as connection:
             for number, body, previous, digest, text in connection.execute(
-                f"SELECT seq, CAST(body AS BLOB), prev, hash, {kept} FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
-                (seq, rows),
+                "SELECT seq, CAST(body AS BLOB), prev, hash, iif(?, CAST(kept AS BLOB), NULL) FROM event"
+                " WHERE seq > ? ORDER BY seq LIMIT ?",
+                (payload, seq, rows),
             ):
                 found.append((_row(number, body, digest, text), _hex(previous)))
                 size -= len(body) if type(body) is bytes else 0

@@ -107,6 +107,14 @@ def number(body: Mapping[str, object], name: str) -> int:
     return value
 
 
+def number_at(body: Mapping[str, object], name: str) -> int:
+    """A member that must be a moment in nanoseconds. Raises CallgateError."""
+    value = body.get(name)
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise CallgateError("request", f"`{name}` is missing or no time in nanoseconds")
+    return value
+
+
 def objects(body: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
     """A member that must be a list of objects. Raises CallgateError."""
     value = body.get(name)

@@ -17,6 +17,7 @@ from pathlib import Path
 from aiohttp import web
 
 from callgate import __version__
+from callgate.audit.log import SEQ_MAX
 from callgate.audit.store import Filter, Reader, Writer
 from callgate.gate import Gate
 from callgate.model.errors import AuditError, CallgateError
@@ -295,9 +296,16 @@ class Daemon:
         if not days:
             return
         before = time.time_ns() - days * DAY
+        held_until = self.parts.keeps_from()
+        if held_until is not None:
+            self._cut(before, held_until - 1)
+            before -= self.settings.export.hold_days * DAY
+        self._cut(before, SEQ_MAX)
+
+    def _cut(self, before: int, upto: int) -> None:
         while True:
             removed: Future[int] = Future()
-            self.listener.submit(lambda: removed.set_result(self.gate.cut(before)))  # noqa: B023 - done in this round
+            self.listener.submit(lambda: removed.set_result(self.gate.cut(before, upto)))  # noqa: B023 - done in this round
             if not removed.result():
                 return
 

@@ -34,6 +34,10 @@ class Part:
         """What `callgate status --json` shows of it, under its name. Nothing: it is not shown."""
         return {}
 
+    def keeps_from(self) -> int | None:
+        """The first row of the log that it still needs; None if it needs none. Retention heeds it for a while."""
+        return None
+
     def problems(self) -> list[str]:
         """What is wrong now, a sentence each, with the next step."""
         return []

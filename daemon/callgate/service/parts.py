@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from callgate.model.errors import CallgateError
 from callgate.server.door import Route
 from callgate.service.endings import Endings
+from callgate.service.exporting import Exporting
+from callgate.service.fleet import Fleet
 from callgate.service.loopback import LoopbackPort
 from callgate.service.part import Part
 from callgate.service.running import Running
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def made_for(daemon: Running) -> list[Part]:
     """The parts of this daemon."""
-    return [LoopbackPort(daemon.loopback), Endings(daemon)]
+    return [LoopbackPort(daemon.loopback), Endings(daemon), Fleet(daemon), Exporting(daemon)]
 
 
 class Parts:
@@ -52,6 +54,11 @@ class Parts:
     def facts(self) -> Mapping[str, object]:
         """What each says of itself, by name."""
         return {part.name: said for part in self._parts if (said := part.facts())}
+
+    def keeps_from(self) -> int | None:
+        """The first row of the log that one of them still needs."""
+        needed = [row for part in self._running if (row := part.keeps_from()) is not None]
+        return min(needed) if needed else None
 
     def problems(self) -> list[str]:
         """What is wrong with each."""

@@ -47,6 +47,7 @@ _WARNED = Meaning(CONFIG, 1, MEDIUM, "configuration", "change")
 MEANINGS = {
     "call.asked": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
     "call.answered": Meaning(API, OTHER, INFORMATIONAL, "api", "end"),
+    "call.refused": Meaning(API, OTHER, LOW, "api", "access"),
     "tools.listed": Meaning(API, 2, INFORMATIONAL, "api", "access"),
     "message.seen": Meaning(API, OTHER, INFORMATIONAL, "api"),
     "server.launched": Meaning(PROCESS, 1, INFORMATIONAL, "process", "access"),
@@ -71,6 +72,7 @@ MEANINGS = {
     "registry.refused": _ALARM,
     "registry.stale": _WARNED,
     "settings.changed": _CHANGED,
+    "approval.ending": _WARNED,
     "policy.changed": _CHANGED,
     "policy.warned": _WARNED,
     "policy.suspended": Meaning(CONFIG, 1, HIGH, "configuration", "change"),
@@ -90,6 +92,7 @@ MEANINGS = {
     "machine.health": Meaning(INVENTORY, 2, INFORMATIONAL, "host"),
     "export.lost": _ALARM,
     "export.refused": _FOUND,
+    "export.replayed": Meaning(LIFECYCLE, OTHER, LOW, "process"),
     "export.rewound": Meaning(LIFECYCLE, OTHER, LOW, "process"),
     "export.test": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
 }

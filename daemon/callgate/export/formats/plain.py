@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callgate.export.formats.record import Origin, Record
 
-_FIELDS = ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode")
+_FIELDS = ("uid", "session", "agent", "server", "entry", "tool", "effect", "rule", "reason", "mode", "basis")
 
 
 def render(record: Record, origin: Origin) -> dict[str, object]:
@@ -14,7 +14,7 @@ def render(record: Record, origin: Origin) -> dict[str, object]:
         "id": record.uid(origin),
         "machine": origin.uid,
         "host": origin.hostname,
-        "user": origin.user,
+        "user": event.user or origin.user,
         "version": origin.version,
         "seq": row.seq,
         "time": str(event.time),

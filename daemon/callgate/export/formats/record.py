@@ -43,6 +43,8 @@ class Record:
         """The same each time that this row is sent, and of no other row of any machine: machine, number in its log, and
         the beginning of the row's hash. By it a receiver knows a repeat.
         """
+        if self.test:
+            return f"{origin.uid}-test-{self.event.time}"
         return f"{origin.uid}-{self.row.seq}-{self.row.hash[:16]}"
 
     def previous_uid(self, origin: Origin) -> str:

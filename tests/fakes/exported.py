@@ -1,0 +1,154 @@
+"""One event of each kind, as the daemon writes them, with what a hostile server would put there; and a log of any size.
+
+`python tests/fakes/exported.py` writes the golden files that tests/unit/export compares.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from callgate.audit.store import Writer
+from callgate.export.formats.record import Origin, Record
+from callgate.export.formats.rendering import message
+from callgate.model.event import Event, Row
+from callgate.settings import Durability
+from callgate.settings_export import Format
+
+GOLDEN = Path(__file__).parents[1] / "data" / "export"
+ORIGIN = Origin("0123456789abcdef0123456789abcdef", "dev-7.example.com", "linux", "6.1.0", "ada", "9.9.9")
+TIME = 1_795_312_903_209_000_000
+CALL: dict[str, Any] = {
+    "session": "boot-17-1795",
+    "agent": "example_agent",
+    "server": "npm:@scope/files@1.2.3",
+    "entry": "files",
+}
+PINNED = {"kind": "tool", "digest": "ab" * 32}
+
+DETAILS: dict[str, dict[str, Any]] = {
+    "call.asked": {
+        "user": "grace",
+        "basis": "0a1b2c3d",
+        "tool": "read_file",
+        "effect": "deny",
+        "rule": "policy.no-keys",
+        "reason": "keys stay here",
+        "mode": "enforce",
+        "detail": {"bytes": 93, "payload": {"digest": "cd" * 32, "size": 40, "redactions": 1}},
+    },
+    "call.answered": {"tool": "read_file", "detail": {"ms": 12.25, "bytes": 512, "error": True}},
+    "server.launched": {
+        "effect": "ask",
+        "rule": "registry.unknown",
+        "reason": "is not approved",
+        "mode": "observe",
+        "detail": {"argv": ["npx", "-y", "@scope/files"], "evidence": "npm cache", "also": []},
+    },
+    "server.started": {"detail": {"pid": 4711}},
+    "server.ended": {"detail": {"pid": 4711, "code": 1}},
+    "call.refused": {"detail": {"method": "tools/call", "refused": "two ids", "direction": "client"}},
+    "tools.listed": {"detail": {"tools": ["a", "b|c", 'd="e"'], "denied": ["a"], "held": {"a": "pins.text"}}},
+    "message.seen": {"detail": {"method": "resources/read", "direction": "client"}},
+    "definitions.pinned": {"detail": {"kind": "tool", "count": 3, "steering": ["ignore previous"]}},
+    "definition.changed": {
+        "tool": "a",
+        "effect": "deny",
+        "rule": "pins.instruction",
+        "reason": "orders the model about",
+        "mode": "enforce",
+        "detail": {**PINNED, "class": "instruction", "reasons": ["x"]},
+    },
+    "definition.approved": {"tool": "a", "detail": {**PINNED, "by": "user", "pid": 1}},
+    "definitions.forgotten": {"detail": {"count": 2, "by": "user"}},
+    "tool.shadowed": {"tool": "read_fi1e", "detail": {"alike": ["read_file"]}},
+    "agent.found": {"detail": {"after": {"evidence": ["its folder"]}}},
+    "agent.gone": {"detail": {"before": {"evidence": ["its folder"]}}},
+    "entry.added": {"detail": {"file": "/home/ada/.agent/config.json", "after": {"command": "npx"}}},
+    "entry.removed": {"detail": {"file": "/home/ada/.agent/config.json", "before": {}}},
+    "entry.changed": {"detail": {"file": "C:\\Users\\ada\\config.json", "before": {}, "after": {}}},
+    "entry.wrapped": {"detail": {"file": "/home/ada/.agent/config.json"}},
+    "entry.unwrapped": {"detail": {"file": "/home/ada/.agent/config.json"}},
+    "entry.repaired": {"detail": {"file": "/home/ada/.agent/config.json"}},
+    "entry.failed": {"reason": "the file does not parse", "detail": {"file": "/home/ada/.agent/config.json"}},
+    "registry.changed": {"effect": "allow", "detail": {"identity": "npm:x@1", "by": "user"}},
+    "registry.updated": {"detail": {"source": "https://mcp.example.com", "approvals": 12, "versions": {"targets": 7}}},
+    "registry.refused": {"reason": "signed by too few keys", "detail": {"source": "https://mcp.example.com"}},
+    "registry.stale": {"reason": "no proof for 80 hours", "detail": {"freshness": "soft"}},
+    "settings.changed": {"mode": "enforce", "detail": {"from": "observe", "to": "enforce"}},
+    "approval.ending": {
+        "reason": "ends on Friday",
+        "detail": {"approval": "files", "owner": "ada", "until": "soon"},
+    },
+    "policy.changed": {"detail": {"policies": 3, "before": 2, "file": "/home/ada/p.cedar"}},
+    "policy.warned": {"reason": "denies all that was let through lately"},
+    "policy.suspended": {"reason": "release night", "detail": {"minutes": 30, "until": "1795312903209000000"}},
+    "policy.resumed": {"reason": "time is over", "detail": {"why": "release night"}},
+    "daemon.started": {"mode": "observe", "detail": {"version": "9.9.9", "pid": 99}},
+    "daemon.stopped": {"detail": {"pid": 99}},
+    "daemon.disturbed": {"reason": "the socket of the gate was removed"},
+    "spool.taken": {"detail": {"file": "1.spool", "lines": 5, "bytes": 900}},
+    "spool.opened": {"detail": {"file": "1.spool"}},
+    "spool.unreadable": {"detail": {"file": "1.spool", "lines": 1}},
+    "log.broken": {"detail": {"findings": ["row 7 was edited"]}},
+    "log.gap": {"detail": {"rows": 4, "since": "1795312903209000000"}},
+    "log.unreadable": {"reason": "not a row of the audit log"},
+    "log.cut": {"detail": {"first": 1, "last": 500, "rows": 500, "hash": "ef" * 32}},
+    "log.checkpoint": {"detail": {"note": "callgate/log\n17\nq83v\n\n— callgate/log AAAA\n"}},
+    "machine.inventory": {
+        "detail": {"agents": [{"name": "Example", "version": "2.1.0"}], "servers": [{"server": "npm:x@1"}]}
+    },
+    "machine.health": {"detail": {"version": "9.9.9", "mode": "enforce", "problems": ["export siem: it is away"]}},
+    "export.lost": {"reason": "rows were removed", "detail": {"sink": "siem", "first": 3, "last": 9, "rows": 7}},
+    "export.refused": {"reason": "HTTP 400", "detail": {"sink": "siem", "rows": 1, "seqs": [3]}},
+    "export.replayed": {"detail": {"sinks": ["siem"], "first": 3, "by": "user"}},
+    "export.rewound": {"reason": "the log is not the one that was sent", "detail": {"sink": "siem"}},
+    "export.test": {"reason": "sent by `callgate export test`", "detail": {"sink": "siem"}},
+    "something.new": {"tool": "päth\n\u202e|=\\", "detail": {"nested": {"a": [1, 2.5, 1e-9, None, True]}}},
+}
+"""What the kinds differ in."""
+
+
+def samples() -> Iterator[Record]:
+    """A record of each kind, in a chain."""
+    previous = ""
+    for seq, (kind, differs) in enumerate(DETAILS.items(), 1):
+        own = (
+            {} if kind.split(".")[0] in ("daemon", "log", "machine", "export", "policy", "settings", "spool") else CALL
+        )
+        event = Event(kind, TIME + seq * 10**9, uid=f"call-{seq}", **{**own, **differs})
+        digest = f"{seq:064x}"
+        payload = '{"path":"~/.ssh/[redacted:private-key:3f2a9c]"}' if kind == "call.asked" else None
+        yield Record(Row(seq, event, digest, payload), previous, test=kind == "export.test")
+        previous = digest
+
+
+def rendered() -> Iterator[tuple[Path, str]]:
+    """Each golden file, and what belongs into it."""
+    for record in samples():
+        for form in Format:
+            one = message(record, ORIGIN, form, 64 * 1024, spans=True)
+            kind = "txt" if form is Format.CEF else "json"
+            text = one.body.decode() + "\n" + (one.span.decode() + "\n" if form is Format.OTLP and one.span else "")
+            yield GOLDEN / form.value / f"{record.event.kind}.{kind}", text
+
+
+def log_of(path: Path, rows: int, *, kind: str = "call.asked", size: int = 0, at: int = TIME) -> None:
+    """A log with so many rows more, each with `size` bytes of detail more."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    writer = Writer.open(path, Durability.COMMIT)
+    detail: dict[str, object] = {"bytes": 100, **({"text": "x" * size} if size else {})}
+    for number in range(rows):
+        writer.append(Event(kind, at + number, uid=f"c{number}", tool="echo", effect="allow", detail=detail, **CALL))
+        if number % 5000 == 4999:
+            writer.commit()
+    writer.close()
+
+
+if __name__ == "__main__":
+    for file, said in rendered():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(said)
+    sys.stdout.write("written\n")
