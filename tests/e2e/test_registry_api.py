@@ -123,3 +123,13 @@ def test_the_copy_for_a_web_server_loses_what_is_revoked_too(published: tuple[Pa
     assert not (there / "v0.1/servers/org.example/gone").exists()
     signed = "metadata/timestamp.json"
     assert (there / signed).read_bytes() == (folder / "public" / signed).read_bytes()
+
+
+def test_what_one_organisation_lists_another_can_import(published: tuple[Path, Path], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    admin.init(other, tmp_path / "other-keys", None, root=(1, 1), targets=(1, 1), timestamp_days=3)
+    with nginx(published[0] / "public") as url:
+        done = admin.import_from(other, url, [], admin.grant("allow"), canary=False, dry_run=False)
+        assert (len(done["changes"]), done["skipped"]) == (3, [])
+        again = admin.import_from(other, url, ["org.example/git"], admin.grant("allow"), canary=False, dry_run=False)
+        assert again["changes"] == []

@@ -64,6 +64,9 @@ def add(  # noqa: PLR0913 - one parameter an option, as typer reads them
     folder: Folder,
     source: Annotated[Path | None, typer.Argument(help="A server.json, a list of them, or `servers --json`.")] = None,
     requests: Annotated[Path | None, typer.Option("--requests", help="Folder with machines' requests.")] = None,
+    origin: Annotated[str, typer.Option("--from", help="URL of another MCP Registry (API v0.1).")] = "",
+    name: Annotated[list[str] | None, typer.Option("--name", help="Take this one (NAME or NAME@VERSION).")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Take the latest version of all that it lists.")] = False,
     effect: Annotated[str, typer.Option("--effect", help="allow, ask or deny.")] = "allow",
     owner: Annotated[str, typer.Option("--owner", help="Who answers for it.")] = "",
     risk: Annotated[str, typer.Option("--risk", help="low, medium, high or critical.")] = "",
@@ -75,12 +78,18 @@ def add(  # noqa: PLR0913 - one parameter an option, as typer reads them
     """Add servers to the document; they count once signed and published."""
     from callgate.service import registry_admin as admin
 
-    if source is None and requests is None:
-        raise typer.BadParameter("Name a file, or a folder by --requests.")
+    if bool(origin) == (source is not None or requests is not None):
+        raise typer.BadParameter("Name a file, a folder by --requests, or another registry by --from.")
+    if bool(origin) != (bool(name) or every) or (name and every):
+        raise typer.BadParameter("With --from, name servers by --name, or take all of them by --all.")
     try:
         grant = admin.grant(effect, owner=owner, risk=risk, expires=expires)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if origin:
+        done = admin.import_from(folder, origin, name or [], grant, canary=canary, dry_run=dry_run)
+        edited(done, folder, as_json)
+        return
     edited(admin.add(folder, source, requests, grant, canary=canary, dry_run=dry_run), folder, as_json)
 
 

@@ -18,6 +18,10 @@ from callgate.registry.bundle import META, Document
 NAME = re.compile(r"[A-Za-z0-9.-]+/[A-Za-z0-9._-]+")
 """The name of a server.json of 2025-12-11. It is a label: no address, no blank, nothing to be rendered."""
 NAME_MAX = 200
+DEPTH_MAX = 32
+"""Levels of a server.json; the schema needs 8."""
+SIZE_MAX = 256 * 1024
+"""Characters of a server.json; real ones have a few thousand."""
 HUBS = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub.docker.com/")
 """The same place under several names: images are named without it."""
 
@@ -136,6 +140,7 @@ class _Sheet:
         server = one.get("server", one)
         if not isinstance(server, Mapping):
             raise RegistryError(source, "`server` is not an object", "give a server.json")
+        _check_size(server, source)
         name = _text(server, "name")
         if not NAME.fullmatch(name) or len(name) > NAME_MAX:
             raise RegistryError(source, f"has the name {name[:80]!r}, which is none of a server.json", "see its schema")
@@ -151,6 +156,9 @@ class _Sheet:
             entry["_meta"] = {**before, META: {**before[META], **stated}}
             for place in places:
                 self._entries[place] = None
+            self._entries[places[-1]] = entry
+            self._places[name] = places[-1:]
+            return
         self._places[name] = [len(self._entries)]
         self._entries.append(entry)
 
@@ -173,6 +181,22 @@ class _Sheet:
         entries = [entry for entry in self._entries if entry is not None]
         metadata = {**self._document.get("metadata", {}), "count": len(entries)}
         return Added({**self._document, "servers": entries, "metadata": metadata}, tuple(self.skipped))
+
+
+def _check_size(server: Mapping[str, Any], source: str) -> None:
+    """Raises RegistryError for a server.json that every machine should not have to carry, or that breaks readers."""
+    left: list[tuple[Any, int]] = [(server, 1)]
+    size = 0
+    while left:
+        value, depth = left.pop()
+        size += len(value) + 2 if isinstance(value, str) else 4
+        if depth > DEPTH_MAX or size > SIZE_MAX:
+            most = f"is deeper than {DEPTH_MAX} levels or larger than {SIZE_MAX // 1024} KiB"
+            raise RegistryError(source, f"{most}, which no server.json is", "see its schema")
+        if isinstance(value, Mapping):
+            left += [(one, depth + 1) for pair in value.items() for one in pair]
+        elif isinstance(value, list):
+            left += [(one, depth + 1) for one in value]
 
 
 def _identity(kind: str, identifier: str, version: str, source: str) -> ServerIdentity:

@@ -38,6 +38,7 @@ from callgate.registry.additions import Grant
 from callgate.registry.places import Folder, Place
 from callgate.registry.repository import SOURCE_MAX, Repository
 from callgate.registry.roles import Plan
+from callgate.registry.upstream import Upstream
 from callgate.registry.web import Web
 from callgate.system.files import locked, read_capped
 
@@ -125,6 +126,22 @@ def add(
                           "user": request.user, "host": request.host, "time": request.time})  # fmt: skip
         changed = _edit(repository, added.document, canary, dry_run)
     return {"changes": changed, "skipped": list(added.skipped), "requests": asked, "dry_run": dry_run}
+
+
+def import_from(folder: Path, url: str, names: Sequence[str], given: Grant, *, canary: bool, dry_run: bool) -> Json:
+    """Add servers of another MCP Registry, by name (none: all that it lists). What it withdrew, or what makes no
+    approval, is skipped and said. Raises RegistryError.
+    """
+    upstream = Upstream(url)
+    try:
+        found = upstream.named(names) if names else upstream.all()
+    finally:
+        upstream.close()
+    with _changing(folder) as repository:
+        listed = {"servers": list(found.servers)}
+        added = additions.add(_document(repository, canary), listed, url, given, lenient=not names)
+        changed = _edit(repository, added.document, canary, dry_run)
+    return {"changes": changed, "skipped": [*found.skipped, *added.skipped], "requests": [], "dry_run": dry_run}
 
 
 def revoke(folder: Path, server: str, *, remove: bool, canary: bool, dry_run: bool) -> Json:
