@@ -17,6 +17,7 @@ MAY_NAME_VENDORS = {
     "cli/demo/home.py": "sample configs are what it is for",
     "audit/store.py": "a cursor of SQL",
     "service/capture.py": "`nextCursor` of MCP",
+    "registry/upstream.py": "`nextCursor` of the MCP Registry",
 }
 VENDORS = re.compile(
     r"\b(claude|cursor|codex|copilot|gemini|windsurf|antigravity|cline|opencode|kilo|goose|qwen|kiro|junie|auggie)\b",
