@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from callgate import __version__
-from callgate.cli import control, doctor, export, pin_registry, pins, policy, registry, show
+from callgate.cli import control, doctor, export, native, pin_registry, pins, policy, registry, show
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 
@@ -45,6 +45,7 @@ app.add_typer(registry.app)
 app.add_typer(policy.group)
 app.add_typer(pins.group)
 app.add_typer(export.group)
+app.add_typer(native.group)
 
 
 @app.command()

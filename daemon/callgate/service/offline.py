@@ -38,7 +38,7 @@ class _NoDaemon:
 
 def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Json:
     """What is on this machine, as the local API gives it."""
-    worker = _worker(env, home)
+    worker = made_worker(env, home)
     registry = Registrar(worker.folders, worker.settings.registry)
     registry.peek()
     worker.look("asked")
@@ -52,13 +52,13 @@ def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Js
 
 def wrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
     """Wrap what is found, or say what would be."""
-    worker = _worker(env, home)
+    worker = made_worker(env, home)
     return worker.wrap(agent, dry_run=dry_run)
 
 
 def unwrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
     """Give the files back (of `home`, or all that were ever wrapped), or say which would be."""
-    return _worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
+    return made_worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
 
 
 def verify_offline(where: Folders) -> Json:
@@ -68,7 +68,8 @@ def verify_offline(where: Folders) -> Json:
     return Reader(where.audit).verify().as_json()
 
 
-def _worker(env: Mapping[str, str], home: Path | None) -> Worker:
+def made_worker(env: Mapping[str, str], home: Path | None) -> Worker:
+    """The part that looks at the machine, without a daemon around it. Raises CallgateError."""
     where = folders(env)
     where.make()
     return Worker(where, surroundings(env, home), _NoDaemon(where))

@@ -1,0 +1,60 @@
+"""Pure: the forms of managed files that several vendors share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from callgate.agents.native.control import Listed, Piece, Wanted
+from callgate.model.inventory import Format, KeyPath
+
+GLOB = frozenset("*?[]{}!\\")
+"""Characters by which a name or command would match more than itself where an agent takes patterns."""
+
+
+def json_text(value: object) -> bytes:
+    """JSON as all agents read it: no comments, ASCII, one final line end."""
+    return (json.dumps(value, indent=2, ensure_ascii=True) + "\n").encode()
+
+
+def json_piece(path: str, value: object, does: str, owned: tuple[KeyPath, ...], beside: str = "") -> tuple[Piece, ...]:
+    """One JSON file; none where there is no path for it."""
+    return (Piece(path, json_text(value), does, Format.JSON, owned, beside),) if path else ()
+
+
+def matchers(listed: Iterable[Listed], urls: Iterable[str], *, names: bool = False) -> list[dict[str, object]]:
+    """`serverCommand`, `serverUrl` and (for a deny list) `serverName` entries, each once, in a stable order.
+
+    Of an entry behind a launcher a deny list names the command line behind it as well.
+    """
+    commands: set[tuple[str, ...]] = set()
+    addresses = set(urls)
+    said: set[str] = set()
+    for one in listed:
+        commands |= {one.argv} - {()}
+        if names:
+            commands |= {one.behind} - {()}
+            said |= {one.name} - {""}
+        if one.url:
+            addresses.add(one.url)
+    found: list[dict[str, object]] = [{"serverCommand": list(argv)} for argv in sorted(commands)]
+    found += [{"serverUrl": url} for url in sorted(addresses)]
+    found += [{"serverName": name} for name in sorted(said)]
+    return found
+
+
+def allowed_matchers(wanted: Wanted) -> list[dict[str, object]] | None:
+    """The allow list; None where one cannot be written, for it would keep every local server from starting."""
+    return matchers(wanted.allowed, wanted.urls) if wanted.exact else None
+
+
+def denied_matchers(wanted: Wanted) -> list[dict[str, object]]:
+    """The deny list."""
+    return matchers(wanted.denied, wanted.denied_urls, names=True)
+
+
+def names(listed: Sequence[Listed], *, patterns: bool) -> list[str]:
+    """The names of entries, sorted. Where the agent reads names as patterns, those that would match more are left
+    out: whoever can write a config chooses names.
+    """
+    return sorted({one.name for one in listed if one.name and not (patterns and GLOB & set(one.name))})
