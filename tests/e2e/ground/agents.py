@@ -215,11 +215,14 @@ AGENTS = (
 )
 
 
-def run(agent: Agent, home: Path, url: str) -> Outcome:
-    """One headless run in a clean environment; what the agent leaves running (hubs, servers) is ended afterwards."""
+def run(agent: Agent, home: Path, url: str, before: Sequence[str] = ()) -> Outcome:
+    """One headless run in a clean environment; what the agent leaves running (hubs, servers) is ended afterwards.
+
+    `before` is put in front of its command line.
+    """
     env = {"PATH": PATH, "HOME": str(home), "TMPDIR": str(home / "tmp"), "TERM": "dumb", "LANG": "C.UTF-8"}
     process = subprocess.Popen(
-        [need(BIN / agent.program), *agent.arguments],
+        [*before, need(BIN / agent.program), *agent.arguments],
         cwd=home / "project",
         env=env | agent.env(url),
         stdin=subprocess.DEVNULL,

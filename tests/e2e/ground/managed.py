@@ -1,0 +1,30 @@
+"""Managed settings as an agent finds them under /etc, in a mount namespace of its own: the machine's /etc stays."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ground.toolbox import absent
+
+_MOUNT = 'mount -t overlay managed -o "lowerdir=$0:/etc" /etc && exec "$@"'
+
+
+def under(tree: Path) -> list[str]:
+    """What to put in front of a command line so that `tree`/etc lies over /etc for it; skips where that cannot be."""
+    if problem := _problem():
+        absent(f"no private mount namespace can be had here: {problem}")
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MOUNT, str(tree / "etc")]
+
+
+@functools.cache
+def _problem() -> str:
+    with tempfile.TemporaryDirectory() as tree:
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MOUNT, tree, "true"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    return done.stderr.strip() if done.returncode else ""
