@@ -209,11 +209,14 @@ def _next(state: dict[str, Any], found: dict[str, Any]) -> None:
         say("From the next start of an agent on, what is not allowed is [bold]blocked[/], and its user is told why.")
     say("  callgate log --follow       watch calls as they happen")
     if unapproved:
-        say(
-            "  callgate allow {name:18} approve a server ({count} not on the allowlist)".replace(":18", ""),
-            name=f"{unapproved[0]:12}",
-            count=len(unapproved),
-        )
+        say("  " + _hint(state), name=f"{unapproved[0]:12}", count=len(unapproved))
     if state["mode"] == "observe":
         say("  callgate up --enforce       block what is not approved")
     say("  callgate down               give every file back, and stop")
+
+
+def _hint(state: dict[str, Any]) -> str:
+    """How a server may come onto the allowlist: by this user's word, or by that of the organisation."""
+    if state["registry"]["source"] == "local":
+        return "callgate allow {name} approve a server ({count} not on the allowlist)"
+    return "callgate request {name} --why TEXT   ask for a server ({count} not on the organisation's allowlist)"

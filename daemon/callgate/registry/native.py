@@ -50,19 +50,19 @@ class Rendering:
     """What could not be said, or ends with these files: sentences for whoever deploys them."""
 
 
-def machine(rules: Allowlist, found: Sequence[Found], native: Native, os: str) -> Rendering:
-    """What `native` is to be told on a machine with these entries."""
-    wanted, remarks = _sorted(rules, found, native)
+def machine(rules: Allowlist, found: Sequence[Found], native: Native, os: str, now: float) -> Rendering:
+    """What `native` is to be told on a machine with these entries; `now` is in seconds since the epoch."""
+    wanted, remarks = _sorted(rules, found, native, now)
     pieces = native.render(wanted, os)
     if not pieces:
         remarks.append("there is nothing that it could be told")
     return Rendering(native, pieces, tuple(remarks))
 
 
-def fleet(rules: Allowlist, native: Native, os: str) -> Rendering:
+def fleet(rules: Allowlist, native: Native, os: str, now: float) -> Rendering:
     """What `native` can be told on all machines alike: addresses, and where launchers lie, but no command line."""
     place = FLEET_LAUNCHERS[os].format(agent=native.agent)
-    allowed, denied, remarks = _addresses(rules)
+    allowed, denied, remarks = _addresses(rules, now)
     wanted = Wanted(urls=allowed, denied_urls=denied, launchers=(place,), exact=False)
     pieces = native.render(wanted, os)
     if not pieces:
@@ -70,16 +70,16 @@ def fleet(rules: Allowlist, native: Native, os: str) -> Rendering:
     return Rendering(native, pieces, tuple(remarks))
 
 
-def _sorted(rules: Allowlist, found: Iterable[Found], native: Native) -> tuple[Wanted, list[str]]:
+def _sorted(rules: Allowlist, found: Iterable[Found], native: Native, now: float) -> tuple[Wanted, list[str]]:
     agents = (native.agent, *native.covers)
     kept = [one for one in found if one.entry.agent in agents]
     kept.sort(key=lambda one: (agents.index(one.entry.agent), _ORDER.index(one.entry.file.scope), one.entry.name))
     allowed: list[Listed] = []
     denied: list[Listed] = []
     unapproved: list[Listed] = []
-    urls, denied_urls, remarks = _addresses(rules)
+    urls, denied_urls, remarks = _addresses(rules, now)
     for one in kept:
-        verdict = rules.server(one.server)
+        verdict = rules.server(one.server, now)
         listed = _listed(one)
         if verdict.effect is Effect.DENY:
             (denied if verdict.rule.startswith("server.deny:") else unapproved).append(listed)
@@ -119,7 +119,7 @@ def _said(one: Found) -> str:
     return f"{one.entry.agent} {one.entry.name!r} ({one.entry.file.path})"
 
 
-def _addresses(rules: Allowlist) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+def _addresses(rules: Allowlist, now: float) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
     """The addresses that the registry allows and denies, and remarks on those that cannot be listed."""
     allowed: list[str] = []
     denied: list[str] = []
@@ -128,7 +128,7 @@ def _addresses(rules: Allowlist) -> tuple[tuple[str, ...], tuple[str, ...], list
     for one in sorted(known):
         if "*" in one.name:
             remarks.append(f"{one} holds `*`, which agents would read as a pattern: it is on no list")
-        elif rules.server(Identified(one, "the registry")).effect is Effect.DENY:
+        elif rules.server(Identified(one, "the registry"), now).effect is Effect.DENY:
             denied.append(one.name)
         else:
             allowed.append(one.name)

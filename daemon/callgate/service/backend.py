@@ -130,7 +130,7 @@ class Desktop:
                     **verdict,
                     "approvals": _approvals(self._daemon.registry.rules, identified),
                     "policy": policies.explain(self._daemon, identified, entries),
-                    "change": _change(verdict["effect"], ref),
+                    "change": _change(verdict["effect"], ref, local=not self._daemon.settings.registry.url),
                 }
             )
         return {"servers": found}
@@ -291,5 +291,8 @@ def _approvals(rules: Allowlist | None, found: Identified) -> list[Json]:
     ]
 
 
-def _change(effect: str, ref: str) -> str:
+def _change(effect: str, ref: str, *, local: bool) -> str:
+    if not local:
+        what = "only its owner denies it" if effect == "allow" else f"`callgate request {ref} --why TEXT` asks for it"
+        return f"the organisation's registry decides: {what}"
     return f"`callgate deny {ref}` denies it" if effect == "allow" else f"`callgate allow {ref}` allows it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from callgate.agents.native.control import Native, Piece
 from callgate.agents.native.table import NATIVES
 from callgate.audit.argv import redact_argv, redact_url
 from callgate.discovery.launch.urls import normal
-from callgate.model.errors import CallgateError, FileRefusedError, RegistryError
+from callgate.model.errors import CallgateError, DocumentError, FileRefusedError, RegistryError
 from callgate.model.inventory import Entry, Transport
 from callgate.policy.allowlist import Allowlist
 from callgate.registry import native, native_drift, native_index
@@ -101,7 +102,7 @@ def _made(ask: Ask) -> _Made:
     source = worker.settings.registry.url or "this machine's own registry"
     fleet = ask.fleet or os != here
     if fleet:
-        return _Made([native.fleet(registrar.rules, one, os) for one in chosen], os, True, source)
+        return _Made([native.fleet(registrar.rules, one, os, time.time()) for one in chosen], os, True, source)
     renderings = _machine(worker, registrar.rules, chosen, os, everywhere=ask.agent is not None)
     return _Made(renderings, os, False, source)
 
@@ -118,7 +119,11 @@ def _machine(
         behind = state == "wrapped" and bool(entry.argv) and is_launcher(entry.argv[0], launchers)
         if behind or state != "wrapped":  # else a wrapped copy, an entry of its own, wins over it
             found.append(Found(entry, worker.identity(entry), behind, why, _secret(entry, worker.key)))
-    return [native.machine(rules, found, one, os) for one in chosen if everywhere or present & {one.agent, *one.covers}]
+    return [
+        native.machine(rules, found, one, os, time.time())
+        for one in chosen
+        if everywhere or present & {one.agent, *one.covers}
+    ]
 
 
 def _secret(entry: Entry, key: bytes) -> bool:
@@ -135,7 +140,7 @@ def _write(piece: Piece, target: Path, replace: bool, merge: bool) -> Json:
         return {**said, "done": "unchanged"}
     data = piece.text
     if before is not None and merge and piece.format is not None:
-        data = native_drift.merged(piece, before)
+        data = _merged(piece, target, before)
         if data == before:
             return {**said, "done": "unchanged"}
         said["done"] = "merged"
@@ -143,6 +148,13 @@ def _write(piece: Piece, target: Path, replace: bool, merge: bool) -> Json:
         return {**said, "done": "kept"}
     _put(target, data)
     return said
+
+
+def _merged(piece: Piece, target: Path, before: bytes) -> bytes:
+    try:
+        return native_drift.merged(piece, before)
+    except DocumentError as error:
+        raise DocumentError(str(target), f"cannot take our keys in: {error}", "correct it, or --replace it") from error
 
 
 def _put(target: Path, data: bytes) -> None:

@@ -71,7 +71,8 @@ class Worker:
         self.inventory = Inventory()
         self._around = around
         self._owner = owner
-        self._identifier = Identifier(home=around.home, key=owner.key)
+        own = (str(where.launchers), str(where.shim))
+        self._identifier = Identifier(own, home=around.home, key=owner.key)
         self._wrapper = Wrapper(where, owner.settings, around)
         self._plan = Plan()
         self._lock = threading.RLock()

@@ -52,6 +52,8 @@ NATIVE = Native(
         "Lists of all files in `managed-settings.d` are joined, so another file there can allow more: `native diff` "
         "names such files. Where the server, or a profile of device management, delivers settings, those are used and "
         "the files are not read.",
+        "`${VAR}` in a command line is filled in on both sides, in the list from an environment of its own: where the "
+        "two differ, the server is refused.",
         "Servers inside a program that embeds the agent (`sdk`) are not checked.",
     ),
 )
