@@ -12,6 +12,7 @@ from typing import Any
 
 from callgate import __version__
 from callgate.model.event import Event
+from callgate.model.identity import Identified
 from callgate.policy import ladder
 from callgate.service.part import Part
 from callgate.service.running import Running
@@ -92,8 +93,9 @@ class Fleet(Part):
             "problems": sorted(daemon.problems() + list(daemon.worker.problems()))[:50],
         }
 
-    def _verdict(self, identified: Any) -> Mapping[str, Any]:
-        verdict = ladder.judge_launch(self._daemon.registry.rules, identified, self._daemon.settings.on_doubt)
+    def _verdict(self, identified: Identified) -> dict[str, Any]:
+        daemon = self._daemon
+        verdict = ladder.judge_launch(daemon.registry.rules, identified, daemon.settings.on_doubt, time.time())
         return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
 
 
