@@ -213,7 +213,7 @@ class Gate:
         """Tidy the log up in an idle moment, so that no call has to wait for it."""
         self.unsettled = False
         try:
-            self.audit.checkpoint()
+            self.audit.tidy()
         except AuditError as error:
             log.warning("the audit log could not be tidied up: %s", error)
 

@@ -54,7 +54,7 @@ def appending(folder: Path, rows: int) -> None:
                     writer.commit()
                     times.append(time.perf_counter() - start)
                     if n % 500 == 499:
-                        writer.checkpoint()  # as the gate does in idle moments
+                        writer.tidy()  # as the gate does in idle moments
                 writer.close()
                 print(f"{durability:6} batch {batch:2} {'' if kept is None else '+ payload':9} us  {shares(times)}")
 
@@ -93,7 +93,7 @@ def reading(folder: Path, rows: int) -> None:
         start = time.process_time()
         gone = writer.cut(time.time_ns() - 1, time.time_ns())
         times.append(time.process_time() - start)
-        writer.checkpoint()
+        writer.tidy()
     print(f"retention, a slice   ms of CPU  {shares(times, 1e3)}")
     writer.close()
 

@@ -25,7 +25,7 @@ def main(path: str, durability: str, seed: int) -> None:
         if turn % 50 == 0:
             writer.cut((turn - 100) * HOUR, turn * HOUR)
         if turn % 31 == 0:
-            writer.checkpoint()
+            writer.tidy()
 
 
 if __name__ == "__main__":

@@ -102,8 +102,8 @@ class Check:
     """One pass over the rows in ascending order: `row` for each, then `finish`. Memory does not grow with the log.
 
     After a fault it goes on from the row as it stands, so that several faults are named. A tamperer who rewrites every
-    row to the end, head and witness included, leaves a log that is true in itself: only a later hash that is kept
-    elsewhere (an exported row) can show that.
+    row to the end, head and the file beside the log included, leaves a log that is true in itself: that shows by the
+    signed checkpoints (audit.signed) only, or by a hash that is kept elsewhere.
     """
 
     def __init__(self, anchor: Mark = START, known: tuple[Mark, ...] = (), *, whole: bool = True) -> None:

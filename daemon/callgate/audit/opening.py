@@ -1,9 +1,12 @@
-"""Opening the log for writing: a private file, our tables, and where the chain goes on, whatever is found there."""
+"""Opening the log for writing: a private file, our tables, and where chain and tree go on, whatever is found there."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
+import secrets
 import sqlite3
 import stat
 from dataclasses import dataclass
@@ -11,14 +14,16 @@ from pathlib import Path
 
 from callgate.audit import schema
 from callgate.audit.check import START, Check, Mark, Stored
+from callgate.audit.headfile import HeadFile
 from callgate.audit.log import SEQ_MAX
-from callgate.audit.witness import Witness
+from callgate.audit.merkle import Frontier, Growing, frontier_of, leaf, parts
+from callgate.audit.tree import hashes, nodes
 from callgate.model.errors import AuditError
 from callgate.settings import Durability
 
 BUSY_MS = 1000
 """Milliseconds that we wait for someone else's lock on the file (there should be none: readers take no lock)."""
-CHECKPOINT_PAGES = 4000
+WAL_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log before a commit moves them to the file by itself, which holds that commit up
 for some 10 ms. Idle moments should come first."""
 TAIL_ROWS = 1000
@@ -31,13 +36,26 @@ ASIDE_MAX = 1000
 _NO_LOG = (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Codes (0: our own error) that say that this is not, or no longer, a database with our tables."""
 _SIDES = ("", "-wal", "-shm")
+CHECKPOINTS = ".checkpoints"
+"""What the file of the log's checkpoints is called after the log's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What the newest checkpoint knows of the log of that name: its last row, and the tree up to there."""
+
+    origin: str
+    last: Mark
+    frontier: Frontier
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where the chain goes on, and what was wrong."""
+    """Where chain and tree go on, and what was wrong."""
 
     last: Mark
+    frontier: Frontier
+    origin: str
     findings: tuple[str, ...]
 
 
@@ -63,9 +81,12 @@ def make_private(path: Path) -> None:
         raise AuditError(str(path), f"cannot be made ({error.strerror})", "check the folder's rights") from error
 
 
-def connect(path: Path, durability: Durability, witness: Witness) -> tuple[sqlite3.Connection, Witness, Found]:
-    """The one writing connection, and where the chain goes on. Raises sqlite3.Error or OSError."""
+def connect(
+    path: Path, durability: Durability, beside: HeadFile, signed: Signed | None
+) -> tuple[sqlite3.Connection, HeadFile, Found]:
+    """The one writing connection, and where chain and tree go on. Raises sqlite3.Error or OSError."""
     findings: tuple[str, ...] = ()
+    aside = False
     while True:
         connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         try:
@@ -74,14 +95,18 @@ def connect(path: Path, durability: Durability, witness: Witness) -> tuple[sqlit
             if not schema.is_ours(connection):
                 raise sqlite3.DatabaseError("its tables are not ours")
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            found = _look(connection, witness.read())
-            return connection, witness, Found(found.last, findings + found.findings)
+            if signed and (origin(connection) or signed.origin) != signed.origin:
+                findings, signed = (*findings, "the checkpoints beside the log are those of another log"), None
+            last, seen = _look(connection, beside.read(), signed)
+            frontier = _grown(connection, last[0], signed)
+            name, unnamed = _named(connection, signed.origin if signed else "")
+            return connection, beside, Found(last, frontier, name, (*findings, *seen, *unnamed))
         except sqlite3.DatabaseError as error:
             connection.close()
-            if findings or _code(error) not in _NO_LOG:
+            if aside or _code(error) not in _NO_LOG:
                 raise
-            findings = (_set_aside(path, error),)
-            witness.write(*START)
+            findings, signed, aside = (_set_aside(path, error),), None, True
+            beside.write(*START)
 
 
 def last_row(connection: sqlite3.Connection) -> Mark:
@@ -123,21 +148,22 @@ def _set_up(connection: sqlite3.Connection, durability: Durability) -> None:
         "synchronous": "FULL" if durability is Durability.FSYNC else "NORMAL",
         "fullfsync": int(durability is Durability.FSYNC),  # macOS: fsync alone does not reach the disk there
         "checkpoint_fullfsync": 1,
-        "wal_autocheckpoint": CHECKPOINT_PAGES,
-        "journal_size_limit": CHECKPOINT_PAGES * 4096,
+        "wal_autocheckpoint": WAL_PAGES,
+        "journal_size_limit": WAL_PAGES * 4096,
         "secure_delete": "FAST",
     }
     for name, value in pragmas.items():
         connection.execute(f"PRAGMA {name} = {value}").fetchall()
 
 
-def _look(connection: sqlite3.Connection, witnessed: Mark | None) -> Found:
+def _look(connection: sqlite3.Connection, noted: Mark | None, signed: Signed | None) -> tuple[Mark, tuple[str, ...]]:
     """Check the last rows, and say where the chain goes on: after the last row that is known to have been written, be
     it there or not. So a gap stays where rows were cut off at the end."""
     head, last = mark(connection, "head"), last_row(connection)
     if last[0] >= SEQ_MAX:
         raise sqlite3.DatabaseError("its row numbers are used up")
-    notes = [note for note in (head, witnessed) if note and note[0] <= last[0] + LEAP_MAX and note[0] < SEQ_MAX]
+    known = (head, noted, signed.last if signed else None)
+    notes = [note for note in known if note and note[0] <= last[0] + LEAP_MAX and note[0] < SEQ_MAX]
     connection.text_factory = bytes
     found = connection.execute(f"{ROWS} ORDER BY seq DESC LIMIT ?", (TAIL_ROWS + 1,)).fetchall()[::-1]
     connection.text_factory = str
@@ -151,9 +177,55 @@ def _look(connection: sqlite3.Connection, witnessed: Mark | None) -> Found:
         check.row(row)
     outcome = check.finish(head)
     findings = tuple(outcome.as_json()["findings"])
-    if witnessed and witnessed not in notes:
-        findings += (f"the note of the last row says {witnessed[0]:,}, which cannot be",)
-    return Found(max([*notes, last], key=lambda note: note[0]), findings)
+    if noted and noted not in notes:
+        findings += (f"the note of the last row says {noted[0]:,}, which cannot be",)
+    return max([*notes, last], key=lambda note: note[0]), findings
+
+
+def _grown(connection: sqlite3.Connection, size: int, signed: Signed | None) -> Frontier:
+    """The frontier of the tree over so many rows. It goes on from what was signed, whatever became of the rows since:
+    so no one can make a log contradict its own checkpoints by taking rows out of it."""
+    if signed is not None and signed.last[0] <= size:
+        known = signed.last[0], signed.frontier
+        if last_row(connection)[0] < signed.last[0]:  # nothing else knows these nodes any more
+            for (level, number), kept in zip(parts(0, known[0]), signed.frontier, strict=True):
+                connection.execute("INSERT OR REPLACE INTO node VALUES (?, ?, ?)", (level, number, kept))
+    else:
+        last = last_row(connection)[0]
+        known = last, frontier_of(last, nodes(connection))
+    return frontier(connection, size, *known)
+
+
+def frontier(connection: sqlite3.Connection, size: int, known: int, so_far: Frontier) -> Frontier:
+    """The frontier over `size` rows, where that over the first `known` is `so_far`. Raises sqlite3.Error."""
+    growing = Growing(known, so_far)
+    for seq, row in hashes(connection, known + 1, size):
+        growing.skip(seq - 1)
+        growing.add(leaf(row))
+    growing.skip(size)
+    return tuple(growing.frontier)
+
+
+def _named(connection: sqlite3.Connection, signed: str) -> tuple[str, tuple[str, ...]]:
+    """The log's name in checkpoints. It gets one when it is begun, and where that was taken away the one that its
+    checkpoints have."""
+    found = origin(connection)
+    if found:
+        return found, ()
+    host = re.sub(r"[^a-z0-9.-]+", "-", platform.node().lower())[:60].strip("-.") or "machine"
+    name = signed or f"callgate/{host}/{secrets.token_hex(8)}"
+    connection.execute("INSERT OR REPLACE INTO mark VALUES ('origin', 0, ?)", (name.encode(),))
+    return name, ("the name of the log was deleted",) if found is None else ()
+
+
+def origin(connection: sqlite3.Connection) -> str | None:
+    """The log's name in checkpoints; empty if it never had one, None if the note of it makes no sense. Raises
+    sqlite3.Error."""
+    row = connection.execute("SELECT hash FROM mark WHERE name = 'origin'").fetchone()
+    if row is None:
+        return ""
+    name = row[0].decode("ascii", "replace") if type(row[0]) is bytes else ""
+    return name if re.fullmatch(r"callgate/[a-z0-9.-]{1,60}/[0-9a-f]{16}", name) else None
 
 
 ROWS = "SELECT seq, body, prev, hash, time, uid, effect, salt, kept FROM event"
@@ -166,7 +238,7 @@ def _set_aside(path: Path, error: sqlite3.Error) -> str:
         away = path.with_name(f"{path.name}.damaged-{number}")
         if not away.exists():
             break
-    for side in _SIDES:
+    for side in (*_SIDES, CHECKPOINTS):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + side).rename(away.with_name(away.name + side))
     make_private(path)

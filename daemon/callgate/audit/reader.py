@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from callgate.audit import opening, witness
+from callgate.audit import headfile, opening
 from callgate.audit.check import START, Check, Stored, Verification
 from callgate.audit.log import SEQ_MAX, decode, quoted
 from callgate.audit.opening import mark
@@ -122,11 +122,11 @@ class Reader:
         One reading transaction, memory that does not grow with the log. Pages that cannot be read are named like rows
         that were edited. Raises AuditError only where there is no log to read.
         """
-        witnessed = witness.read(self._path)  # before the rows: it may then be behind them, never ahead
+        noted = headfile.read(self._path)  # before the rows: it may then be behind them, never ahead
         with self._open() as connection:
             connection.execute("BEGIN")
             head, anchor = mark(connection, "head"), mark(connection, "anchor") or START
-            notes = (witnessed,) if witnessed else ()
+            notes = (noted,) if noted else ()
             if since_seq is not None and since_seq > anchor[0] + 1:
                 before = connection.execute("SELECT seq, hash FROM event WHERE seq < ? ORDER BY seq DESC", (since_seq,))
                 found = before.fetchone() or anchor
@@ -134,7 +134,7 @@ class Reader:
                 at = found[0] + 1
             else:
                 check, at = Check(anchor, notes), 0
-            end = max(note[0] for note in (head, witnessed, START) if note)
+            end = max(note[0] for note in (head, noted, START) if note)
             _check_all(connection, check, at, end)
             return check.finish(head)
 

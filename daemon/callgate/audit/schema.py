@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from callgate.audit.log import GENESIS
+from callgate.audit.log import GENESIS, SEQ_MAX
+from callgate.audit.merkle import TILE, TILE_LEVEL, Growing, leaf
+from callgate.audit.tree import hashes
 
 if TYPE_CHECKING:
     from sqlite_utils.db import Database
 
-VERSION = 1
+VERSION = 2
 """Number of migrations; kept in `PRAGMA user_version` so that an up-to-date file is opened without sqlite-utils."""
 
 _FIRST = """
@@ -33,7 +35,19 @@ _FIRST = """
 repeats the hash of the row before, so that a row can be checked by itself. `kept` is what is kept of the payload, whose
 seal is in `body`: the chain does not need it. `mark` holds the head (the last row) and the anchor (the last row that
 retention removed)."""
-_STATEMENTS = tuple(part.strip() for part in _FIRST.split(";") if part.strip())
+_SECOND = """
+    CREATE TABLE node (level INTEGER, number INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, number)) WITHOUT ROWID;
+    CREATE TABLE leaves (tile INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+"""
+"""The Merkle tree (audit.tree): `node` keeps the root of every 256 rows, and what a checkpoint knows of rows that were
+lost; `leaves` the hashes of rows that retention removed, by the same 256. In `mark` the log's name comes to stand."""
+
+
+def _statements(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(";") if part.strip())
+
+
+_STATEMENTS = _statements(_FIRST + _SECOND)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -48,10 +62,20 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @steps()
     def tables(db: Database) -> None:
-        for statement in _STATEMENTS:
+        for statement in _statements(_FIRST):
             db.execute(statement)
         for name in ("head", "anchor"):
             db.execute("INSERT INTO mark VALUES (?, 0, ?)", [name, GENESIS])
+
+    @steps()
+    def tree(db: Database) -> None:
+        for statement in _statements(_SECOND):
+            db.execute(statement)
+        growing = Growing()
+        for seq, row in hashes(connection, 1, SEQ_MAX):
+            growing.skip(seq - 1)
+            if tile := growing.add(leaf(row)):
+                db.execute("INSERT INTO node VALUES (?, ?, ?)", [TILE_LEVEL, (seq - 1) // TILE, tile])
 
     steps.apply(sqlite_utils.Database(connection, execute_plugins=False))
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -7,12 +7,13 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from callgate.audit import opening
+from callgate.audit import opening, tree
 from callgate.audit.check import Mark
+from callgate.audit.headfile import HeadFile
 from callgate.audit.log import SEQ_MAX, decode, encode, index, link, seal
+from callgate.audit.merkle import TILE_LEVEL, Frontier, Growing, leaf
 from callgate.audit.payload import Kept
 from callgate.audit.reader import Filter, Reader
-from callgate.audit.witness import Witness
 from callgate.model.errors import AuditError
 from callgate.model.event import Event, Row
 from callgate.settings import Durability
@@ -34,7 +35,7 @@ class Writer:
     is in the log and the next `append` goes on from the last durable row; the caller may stage the same rows again.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, witness: Witness, at: opening.Found) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, beside: HeadFile, at: opening.Found) -> None:
         """Use `open`."""
         self.path = path
         self.findings = at.findings
@@ -43,27 +44,32 @@ class Writer:
         """Rows staged since the last commit."""
         self._connection = connection
         self._execute = connection.cursor().execute
-        self._witness = witness
-        self._durable: Mark = at.last
+        self._beside = beside
+        self.origin = at.origin
+        """The log's name in its checkpoints."""
         self._last: Mark = at.last
+        self._tree = Growing(at.last[0], at.frontier)
+        self.durable: tuple[Mark, Frontier] = (at.last, at.frontier)
+        """The last committed row, and the tree up to there (audit.merkle); may be read from any thread."""
 
     @classmethod
-    def open(cls, path: Path, durability: Durability) -> Writer:
-        """Open the log at `path`, or begin one there, in a folder that is ours alone.
+    def open(cls, path: Path, durability: Durability, signed: opening.Signed | None = None) -> Writer:
+        """Open the log at `path`, or begin one there, in a folder that is ours alone. `signed` is what the newest
+        checkpoint knows of it.
 
         A log that was tampered with is written on, and one that is no database any more is set aside for a new one:
         both are among the `findings`, which the caller records, so that no one can stop the daemon by breaking its log.
         Raises AuditError: another daemon has it open, or folder or disk do not allow it.
         """
         opening.make_private(path)
-        witness = Witness(path)
+        beside = HeadFile(path)
         try:
-            return cls(path, *opening.connect(path, durability, witness))
+            return cls(path, *opening.connect(path, durability, beside, signed))
         except sqlite3.Error as error:
-            witness.close()
+            beside.close()
             raise opening.refused(path, error) from error
         except OSError as error:
-            witness.close()
+            beside.close()
             raise AuditError(str(path), f"cannot be opened ({error.strerror})", "check the folder's rights") from error
 
     def append(self, event: Event, kept: Kept | None = None) -> int:
@@ -76,6 +82,10 @@ class Writer:
             if not self.pending:
                 self._execute("BEGIN IMMEDIATE")
             self._execute(_INSERT, (seq, body, previous, digest, *index(event), *payload))
+            tile = self._tree.add(leaf(digest))
+            if tile is not None:
+                number = (seq - 1) >> TILE_LEVEL
+                self._execute("INSERT OR REPLACE INTO node VALUES (?, ?, ?)", (TILE_LEVEL, number, tile))
         except sqlite3.Error as error:
             self._undo()
             raise opening.refused(self.path, error) from error
@@ -94,8 +104,8 @@ class Writer:
             self._undo()
             raise opening.refused(self.path, error) from error
         self.pending = 0
-        self._durable = self._last
-        self._witness.write(*self._durable)
+        self.durable = (self._last, tuple(self._tree.frontier))
+        self._beside.write(*self._last)
 
     def find_call(self, uid: str, within_last: int = RETRY_ROWS) -> Row | None:
         """The newest `call.asked` row with that uid among the last rows, staged ones included. Raises AuditError."""
@@ -126,7 +136,9 @@ class Writer:
         digest = digest if type(digest) is bytes else b""
         said = {"first": first, "last": last, "rows": count, "hash": digest.hex(), "before": str(before)}
         self.append(Event("log.cut", now, detail=said))
+        gone = [(seq, row if type(row) is bytes else b"") for seq, row, _ in found[:count]]
         try:
+            tree.keep(self._connection, gone)
             self._execute("DELETE FROM event WHERE seq <= ?", (last,))
             self._execute("INSERT OR REPLACE INTO mark VALUES ('anchor', ?, ?)", (last, digest))
         except sqlite3.Error as error:
@@ -135,7 +147,7 @@ class Writer:
         self.commit()
         return count
 
-    def checkpoint(self) -> None:
+    def tidy(self) -> None:
         """Move committed rows from the write-ahead log into the file: for idle moments. Raises AuditError."""
         self._ask("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -147,7 +159,7 @@ class Writer:
             with contextlib.suppress(AuditError):
                 self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
-            self._witness.close()
+            self._beside.close()
 
     def _ask(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         try:
@@ -161,8 +173,12 @@ class Writer:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
-            self._durable = max(self._durable, opening.last_row(self._connection), key=lambda mark: mark[0])
-        self._last = self._durable
+            found = opening.last_row(self._connection)
+            (known, _), frontier = self.durable
+            if found[0] > known:
+                self.durable = (found, opening.frontier(self._connection, found[0], known, frontier))
+        self._last = self.durable[0]
+        self._tree = Growing(self._last[0], self.durable[1])
 
 
 def _old(times: list[object], before: int, now: int) -> int:

@@ -51,7 +51,7 @@ def test_a_row_rewritten_with_a_fresh_hash_is_named_by_the_row_after_it() -> Non
     assert named(log, HEAD) == [(Harm.EDITED, 5, 5)]
 
 
-def test_the_last_row_rewritten_with_a_fresh_hash_is_named_by_the_head_or_the_witness() -> None:
+def test_the_last_row_rewritten_with_a_fresh_hash_is_named_by_the_head_or_the_head_file() -> None:
     log = list(LOG)
     body = log[19].body.replace(b"because", b"becauze")
     log[19] = log[19]._replace(body=body, hash=link(log[19].prev, body))

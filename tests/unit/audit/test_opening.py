@@ -74,7 +74,7 @@ def test_rows_cut_off_at_the_end_leave_a_gap_for_good(path: Path, head: str) -> 
     assert Reader(path).verify().last[0] == 11
 
 
-def test_a_deleted_log_is_noticed_by_its_witness(path: Path) -> None:
+def test_a_deleted_log_is_noticed_by_the_head_file(path: Path) -> None:
     fill(path, 10)
     path.unlink()
     assert "rows 1 to 10: missing" in reopened(path)[0]
@@ -90,7 +90,7 @@ def test_an_older_copy_put_back_is_noticed(path: Path) -> None:
     assert "rows 6 to 10: missing" in reopened(path)[0]
 
 
-def test_a_log_rewritten_as_a_whole_is_noticed_by_its_witness(path: Path, tmp_path: Path) -> None:
+def test_a_log_rewritten_as_a_whole_is_noticed_by_the_head_file(path: Path, tmp_path: Path) -> None:
     fill(path, 5)
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
@@ -102,14 +102,14 @@ def test_a_log_rewritten_as_a_whole_is_noticed_by_its_witness(path: Path, tmp_pa
     assert harms(path) == [(Harm.EDITED, 5, 5)]
 
 
-def test_a_missing_witness_is_made_anew(path: Path) -> None:
+def test_a_missing_head_file_is_made_anew(path: Path) -> None:
     fill(path, 3)
     path.with_name("audit.db.head").unlink()
     assert reopened(path) == () and harms(path) == []
 
 
 @pytest.mark.parametrize("note", [b"", b"garbage", b"x" * 86, b"9" * 20 + b" " + b"z" * 64 + b"\n", b"\xff" * 200])
-def test_a_witness_without_sense_is_ignored(path: Path, note: bytes) -> None:
+def test_a_head_file_without_sense_is_ignored(path: Path, note: bytes) -> None:
     fill(path, 3)
     path.with_name("audit.db.head").write_bytes(note)
     assert reopened(path) == () and harms(path) == []

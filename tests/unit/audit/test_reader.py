@@ -137,7 +137,7 @@ def test_readers_and_the_writer_do_not_disturb_each_other(path: Path) -> None:
         writer.append(Event("call.asked", n))
         writer.commit()
         if n % 100 == 0:
-            writer.checkpoint()
+            writer.tidy()
     done.set()
     for thread in threads:
         thread.join(30)

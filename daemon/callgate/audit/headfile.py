@@ -13,7 +13,7 @@ _LINE = 20 + 1 + 64 + 1
 
 
 def read(log: Path) -> tuple[int, bytes] | None:
-    """The last committed row of the log at `log` as its witness knows it; None if there is none or no sense in it.
+    """The last committed row of the log at `log` as the file beside it knows it; None if that makes no sense.
 
     It is written in place while we read: only what was read twice alike counts.
     """
@@ -29,8 +29,8 @@ def read(log: Path) -> tuple[int, bytes] | None:
     return _parse(last)
 
 
-class Witness:
-    """The open, locked witness: as long as it is open, no second writer can open the log."""
+class HeadFile:
+    """The open, locked file: as long as it is open, no second writer can open the log."""
 
     __slots__ = ("_fd",)
 
