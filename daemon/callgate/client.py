@@ -79,6 +79,18 @@ class Client:
         """Check the whole log."""
         return self._get("/v1/verify")
 
+    def checkpoint(self) -> Answer:
+        """The newest signed checkpoint (`note`), how many rows it has, and the key."""
+        return self._get("/v1/checkpoints")
+
+    def make_checkpoint(self) -> Answer:
+        """Sign all rows up to now."""
+        return self._post("/v1/checkpoints", {})
+
+    def rotate_key(self) -> Answer:
+        """Give the device a new key: the old and the new one."""
+        return self._post("/v1/checkpoints/rotate", {})
+
     def rule(self, server: str, tool: str | None, effect: str) -> Answer:
         """Allow or deny a server (by entry name or identity), or one tool of it."""
         return self._post("/v1/rule", {"server": server, "tool": tool, "effect": effect})

@@ -32,6 +32,16 @@ class Payload(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """Who is shown the log's checkpoints, so that no other history can be told later."""
+
+    url: str = ""
+    """Where the witness takes checkpoints (C2SP tlog-witness); empty: nobody is shown them."""
+    key: str = ""
+    """The witness's public key, as `callgate witness key` prints it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The audit log."""
 
@@ -41,6 +51,7 @@ class Audit:
     """What is kept of a call's arguments: "none", "digest", "redacted" (secrets taken out) or "full"."""
     payload_max: int = 16 * 1024
     """Bytes kept of one payload; the rest is cut off and marked."""
+    witness: Witness = field(default_factory=Witness)
     retention_days: int = 400
     """Days before rows are removed (the chain stays verifiable); 0 keeps all. The EU AI Act asks for six months."""
 
@@ -148,6 +159,10 @@ def parse(document: dict[str, Any]) -> Settings:
     made = _build(Settings, document, "")
     if made.registry.url and not made.registry.root:
         raise ValueError("registry.url needs registry.root, the path of the root.json that is trusted for it")
+    if bool(made.audit.witness.url) != bool(made.audit.witness.key):
+        raise ValueError("audit.witness needs both url and key, the witness's public key")
+    if made.audit.witness.url and not made.audit.witness.url.startswith(("https://", "http://")):
+        raise ValueError("audit.witness.url must begin with https:// or http://")
     if not made.registry.poll:
         raise ValueError("registry.poll must be at least 1 second")
     if not 1 <= made.http.port <= 65535:

@@ -37,7 +37,8 @@ def settings(cls: type, prefix: str = "") -> list[str]:
     names = []
     for field in dataclasses.fields(cls):
         value = getattr(cls(), field.name)
-        names += settings(type(value), f"{field.name}.") if dataclasses.is_dataclass(value) else [prefix + field.name]
+        name = prefix + field.name
+        names += settings(type(value), f"{name}.") if dataclasses.is_dataclass(value) else [name]
     return names
 
 

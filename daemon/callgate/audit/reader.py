@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from callgate.audit import headfile, opening
+from callgate.audit import headfile, opening, schema, tree
 from callgate.audit.check import START, Check, Stored, Verification
 from callgate.audit.log import SEQ_MAX, decode, quoted
+from callgate.audit.merkle import Frontier, consistency, frontier_of
 from callgate.audit.opening import mark
+from callgate.audit.signed import Comparison
 from callgate.model.event import Event, Row
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ ABOUT_MAX = 1000
 """Rows of one call or thing that are shown together."""
 RECENT_ROWS = 100_000
 """Rows, newest last, among which `recent` looks."""
+NEWEST_ROWS = 100
+"""Rows among which the latest time is looked for."""
 DAY = 24 * 3600 * 10**9
 """Nanoseconds."""
 
@@ -116,8 +120,9 @@ class Reader:
             "today": effects_today,
         }
 
-    def verify(self, since_seq: int | None = None) -> Verification:
-        """Check every row (or those from `since_seq` on), and where the log begins and ends.
+    def verify(self, since_seq: int | None = None, signed: Comparison | None = None) -> Verification:
+        """Check every row (or those from `since_seq` on), and where the log begins and ends. `signed` is given the hash
+        of every row, whether it is checked or was removed.
 
         One reading transaction, memory that does not grow with the log. Pages that cannot be read are named like rows
         that were edited. Raises AuditError only where there is no log to read.
@@ -135,8 +140,37 @@ class Reader:
             else:
                 check, at = Check(anchor, notes), 0
             end = max(note[0] for note in (head, noted, START) if note)
-            _check_all(connection, check, at, end)
+            if signed is not None:
+                for seq, row in tree.hashes(connection, 1, max(at - 1, anchor[0])):
+                    signed.row(seq, row)
+            _check_all(connection, check, at, end, signed)
             return check.finish(head)
+
+    def origin(self) -> str | None:
+        """The log's name in its checkpoints; empty if it was taken away, None if this is a log of earlier versions,
+        which had none. Raises AuditError."""
+        with self._open() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] < schema.VERSION:
+                return None
+            return opening.origin(connection) or ""
+
+    def newest_time(self) -> int | None:
+        """The latest time among the last rows (nanoseconds). Raises AuditError."""
+        with self._open() as connection:
+            rows = connection.execute("SELECT time FROM event ORDER BY seq DESC LIMIT ?", (NEWEST_ROWS,))
+            return max((time for (time,) in rows if type(time) is int), default=None)
+
+    def frontier(self, size: int) -> Frontier:
+        """The frontier of the tree over the first `size` rows. Raises AuditError."""
+        with self._open() as connection:
+            connection.execute("BEGIN")
+            return frontier_of(size, tree.nodes(connection))
+
+    def consistency(self, old: int, size: int) -> list[bytes]:
+        """The proof that the log of `old` rows is the beginning of that of `size` rows. Raises AuditError."""
+        with self._open() as connection:
+            connection.execute("BEGIN")
+            return consistency(old, size, tree.nodes(connection))
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -243,8 +277,8 @@ def _row(found: dict[str, Any]) -> Row:
     return Row(found["seq"], event, digest.hex() if type(digest) is bytes else "", text)
 
 
-def _check_all(connection: sqlite3.Connection, check: Check, at: int, end: int) -> None:
-    """Give all rows from `at` on to `check`. Where the file cannot be read, go on behind that place."""
+def _check_all(connection: sqlite3.Connection, check: Check, at: int, end: int, signed: Comparison | None) -> None:
+    """Give all rows from `at` on to `check` and `signed`. Where the file cannot be read, go on behind that place."""
     skip, reason = 0, ""
     while True:
         try:
@@ -253,6 +287,8 @@ def _check_all(connection: sqlite3.Connection, check: Check, at: int, end: int) 
                     check.unreadable(at, row[0] - 1, reason)
                     skip = 0
                 check.row(Stored(*row))
+                if signed is not None:
+                    signed.row(row[0], row[3], row[1])
                 at = row[0] + 1
             if not skip:
                 return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from callgate.audit.merkle import Frontier, Growing, leaf, root_of
+from callgate.audit.merkle import ABSENT, Frontier, Growing, leaf, root_of
 from callgate.audit.note import COSIGNER, Checkpoint, Key, Note
 
 ROTATION = "callgate key rotation v1"
@@ -90,37 +91,47 @@ class Comparison:
     After one that does not fit it goes on from what that one signed, so that the others are judged by themselves.
     """
 
-    def __init__(self, origin: str, sealed: Sequence[tuple[Sealed, Key]], end: int) -> None:
-        """`sealed` are the checkpoints of this log whose signature holds, with the key; `end` is the number of the last
-        row that is there."""
+    def __init__(self, origin: str, sealed: Sequence[tuple[Sealed, Key]]) -> None:
+        """`sealed` are the checkpoints of this log whose signature holds, each with the key."""
         self._origin = origin
         self._waiting = sorted(sealed, key=lambda pair: pair[0].checkpoint.size, reverse=True)
-        self._end = end
+        self._all = tuple(sealed)
         self._tree = Growing()
         self._faults: list[str] = []
         self._fit: list[tuple[Sealed, Key]] = []
+        self._said: list[Checkpoint] = []  # by rows of the log
         self._from = 0  # the tree is known to be right up to here
         self._next = self._size_of_next()
 
-    def row(self, seq: int, row: bytes) -> None:
-        """The next row's hash."""
+    def row(self, seq: int, row: object, body: object = b"") -> None:
+        """The next row's hash, and its text where there is one."""
         if seq != self._tree.size + 1:
             if seq <= self._tree.size:
                 return
             self._skip(seq - 1)
-        self._tree.add(leaf(row))
+        self._tree.add(leaf(row) if type(row) is bytes else ABSENT)
+        if type(body) is bytes and b'"kind":"log.checkpoint"' in body:
+            self._said.extend(_stated(body))
         if seq == self._next:
             self._compare()
 
-    def finish(self) -> tuple[tuple[Sealed, Key] | None, int, list[str]]:
-        """The newest checkpoint that fits, with its key; how many fit; and what is wrong."""
-        if self._next and self._tree.size < self._end:
-            self._skip(self._end)
+    def finish(self, end: int) -> tuple[tuple[Sealed, Key] | None, int, list[str]]:
+        """The newest checkpoint that fits, with its key; how many fit; and what is wrong. `end` is the number of the
+        last row that is there."""
+        if self._next and self._tree.size < end:
+            self._skip(end)
         if self._waiting:
             size = self._waiting[0][0].checkpoint.size
             self._faults.append(
                 f"rows {self._tree.size + 1} to {size}: missing at the end: a checkpoint was signed when there were"
                 f" {size:,} rows; they were cut off, or an older copy of the log was put in its place"
+            )
+        known = {one.checkpoint for one, _ in self._all}
+        lost = [one.size for one in self._said if one.origin == self._origin and one not in known]
+        if lost:
+            self._faults.append(
+                f"{len(lost)} checkpoints that the log records are not beside it (that of row {lost[0]} is the"
+                " first): the file of checkpoints was edited or cut"
             )
         return (self._fit[-1] if self._fit else None), len(self._fit), self._faults
 
@@ -153,6 +164,14 @@ class Comparison:
             self._faults.append(f"row {size}: two checkpoints with different roots were signed: the log was forked")
         self._from = size
         self._next = self._size_of_next()
+
+
+def _stated(body: bytes) -> list[Checkpoint]:
+    """The checkpoint that a row of the log states."""
+    try:
+        return [Checkpoint.parse(Note.parse(json.loads(body)["detail"]["note"]).text)]
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def sealed_by(book: Book, origin: str, keys: set[Key]) -> tuple[list[tuple[Sealed, Key]], list[str]]:

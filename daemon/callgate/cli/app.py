@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from callgate import __version__
-from callgate.cli import control, doctor, export, native, pin_registry, pins, policy, registry, show
+from callgate.cli import checkpoint, control, doctor, export, native, pin_registry, pins, policy, registry, show, verify
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 
@@ -29,7 +29,7 @@ for function in (
     show.servers,
     show.log,
     show.explain,
-    show.verify,
+    verify.verify,
     doctor.doctor,
     control.allow,
     control.deny,
@@ -46,6 +46,7 @@ app.add_typer(policy.group)
 app.add_typer(pins.group)
 app.add_typer(export.group)
 app.add_typer(native.group)
+app.add_typer(checkpoint.group)
 
 
 @app.command()

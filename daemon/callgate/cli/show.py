@@ -1,4 +1,4 @@
-"""Commands that only look: status, agents, servers, log, explain, verify."""
+"""Commands that only look: status, agents, servers, log, explain."""
 
 from __future__ import annotations
 
@@ -203,24 +203,6 @@ def explain(ref: str, as_json: AsJson = False) -> None:
         for entry in server["entries"]:
             say("  used by   {entry}", entry=entry)
         say("  next      {change}", change=server["change"])
-
-
-def verify(as_json: AsJson = False) -> None:
-    """Check the whole log: has any row been edited, deleted, swapped or put in? Needs no daemon. Exit code 4 if so."""
-    from callgate.service.offline import verify_offline  # 0.2 s, which commands that ask the daemon do not need
-
-    found = verify_offline(folders(os.environ))
-    if as_json:
-        show_json(found)
-    else:
-        if found["ok"]:
-            say("[green]✓[/] {rows} verified, none edited, missing or put in", rows=plural(found["rows"], "row"))
-        for finding in found["findings"]:
-            say("[red]✗[/] {finding}", finding=finding)
-        if found["cut"]:
-            say("[dim]the rows up to {seq} were removed by retention, which the log records[/]", seq=found["cut"])
-    if not found["ok"]:
-        raise typer.Exit(4)
 
 
 def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from callgate import __version__
 from callgate.audit.store import Filter
+from callgate.audit.verdict import judge
 from callgate.model.call import Effect
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event, Row
@@ -21,6 +22,7 @@ from callgate.service import policies
 from callgate.service.asker import asked_by
 from callgate.service.pins import Pins
 from callgate.service.running import Running
+from callgate.service.trusting import trust
 from callgate.service.worker import describe
 
 Json = dict[str, Any]
@@ -137,7 +139,7 @@ class Desktop:
 
     def verify(self) -> Json:
         """Check the whole log."""
-        return self._daemon.reader.verify().as_json()
+        return judge(self._daemon.folders.audit, trust(self._daemon.folders))
 
     def rule(self, server: str, tool: str | None, effect: str) -> Json:
         """Allow or deny a server or one of its tools."""

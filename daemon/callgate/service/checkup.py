@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from callgate import __version__
-from callgate.audit.store import Reader
+from callgate.audit.verdict import judge
 from callgate.client import Client
 from callgate.model.errors import CallgateError, DaemonAwayError
 from callgate.service.registrar import Registrar
+from callgate.service.trusting import trust
 from callgate.settings import load
 from callgate.system.paths import Folders, folders
 from callgate.wrap.journal import Journal
@@ -118,7 +119,7 @@ def _spool(where: Folders) -> Check:
 def _log(where: Folders) -> Check:
     if not where.audit.exists():
         return Check("log", "warn", "there is none yet", "callgate up")
-    found = Reader(where.audit).verify().as_json()
+    found = judge(where.audit, trust(where))
     if not found["ok"]:
         return Check("log", "fail", found["findings"][0], "callgate verify shows all; keep a copy of the file")
-    return Check("log", "ok", f"{found['rows']:,} rows verified")
+    return Check("log", "ok", f"{found['rows']:,} rows verified, signed up to row {found['signed']['rows']:,}")

@@ -32,6 +32,7 @@ from callgate.server.loopback import Loopback
 from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.breakglass import BreakGlass
+from callgate.service.devicekey import newest_signed
 from callgate.service.key import payload_key
 from callgate.service.ownfiles import OwnFiles
 from callgate.service.parts import Parts, made_for
@@ -71,7 +72,7 @@ class Daemon:
             launched=self._launched,
             rehearse=self._rehearse,
         )
-        self.audit = Writer.open(where.audit, self.settings.audit.durability)
+        self.audit = Writer.open(where.audit, self.settings.audit.durability, newest_signed(where))
         self._log_is_open = True
         self.reader = Reader(where.audit)
         self.key = payload_key(where)
@@ -270,7 +271,9 @@ class Daemon:
 
         def job() -> None:
             self._close_log()
-            self.audit = self.gate.audit = Writer.open(self.folders.audit, self.settings.audit.durability)
+            self.audit = self.gate.audit = Writer.open(
+                self.folders.audit, self.settings.audit.durability, newest_signed(self.folders)
+            )
             self.reader = Reader(self.folders.audit)
             self._log_is_open = True
 
@@ -315,6 +318,7 @@ class Daemon:
         self.registry.stop()
         self.break_glass.stop()
         self.record([Event("daemon.stopped", time.time_ns(), detail={"pid": os.getpid()})])
+        self.parts.conclude()
         self.listener.stop()
         self.thread.join()
         self.workers.shutdown()

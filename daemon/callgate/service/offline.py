@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from callgate.audit.store import Reader
+from callgate.audit.verdict import judge
 from callgate.model.errors import AuditError
 from callgate.model.identity import Identified
 from callgate.policy import ladder
 from callgate.service.key import payload_key
 from callgate.service.registrar import Registrar
+from callgate.service.trusting import read_note, trust
 from callgate.service.worker import Worker, describe
 from callgate.settings import load
 from callgate.system.paths import Folders, folders, surroundings
@@ -61,11 +62,11 @@ def unwrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run
     return made_worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
 
 
-def verify_offline(where: Folders) -> Json:
-    """Check the log. Raises AuditError if there is none."""
+def verify_offline(where: Folders, since: Path | None = None, key: str = "") -> Json:
+    """Check the log, from the checkpoint in that file on if one is given. Raises AuditError if there is no log."""
     if not where.audit.exists():
         raise AuditError(str(where.audit), "there is no log yet", "`callgate up` starts one")
-    return Reader(where.audit).verify().as_json()
+    return judge(where.audit, trust(where, key), read_note(since) if since else "")
 
 
 def made_worker(env: Mapping[str, str], home: Path | None) -> Worker:

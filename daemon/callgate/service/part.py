@@ -26,6 +26,9 @@ class Part:
     def stop(self) -> None:
         """End, within a second or two. The gate and the log are still up."""
 
+    def conclude(self) -> None:
+        """The daemon's last row has been written; all other parts have stopped. The gate and the log are still up."""
+
     def routes(self) -> Mapping[str, Route]:
         """What the local API answers for it: `METHOD /v1/path` -> function."""
         return {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from callgate.model.errors import CallgateError
 from callgate.server.door import Route
+from callgate.service.checkpoints import Checkpoints
 from callgate.service.endings import Endings
 from callgate.service.exporting import Exporting
 from callgate.service.fleet import Fleet
@@ -19,7 +20,13 @@ log = logging.getLogger(__name__)
 
 def made_for(daemon: Running) -> list[Part]:
     """The parts of this daemon."""
-    return [LoopbackPort(daemon.loopback), Endings(daemon), Fleet(daemon), Exporting(daemon)]
+    return [
+        Checkpoints(daemon),
+        LoopbackPort(daemon.loopback),
+        Endings(daemon),
+        Fleet(daemon),
+        Exporting(daemon),
+    ]
 
 
 class Parts:
@@ -28,6 +35,7 @@ class Parts:
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = tuple(parts)
         self._running: list[Part] = []
+        self._stopped: list[Part] = []
         self._failed: dict[str, str] = {}
 
     def start(self) -> None:
@@ -45,7 +53,13 @@ class Parts:
         """Stop those that run, the last one first."""
         while self._running:
             part = self._running.pop()
+            self._stopped.append(part)
             self._try(part, part.stop)
+
+    def conclude(self) -> None:
+        """The last row of the log has been written."""
+        for part in self._stopped:
+            self._try(part, part.conclude)
 
     def routes(self) -> dict[str, Route]:
         """What the local API answers for all of them."""

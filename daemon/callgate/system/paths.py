@@ -63,6 +63,11 @@ class Folders:
         return self.data / "audit.db"
 
     @property
+    def device_key(self) -> Path:
+        """The private key that signs the log's checkpoints; its public half lies beside it."""
+        return self.data / "device.key"
+
+    @property
     def pins(self) -> Path:
         """What servers listed, and what of it is trusted."""
         return self.data / "pins.db"
