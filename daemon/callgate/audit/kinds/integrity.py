@@ -32,8 +32,6 @@ class Jumped(Detail):
 
 KINDS: Kinds = {
     "log.checkpoint": Kind("All rows up to one were signed by the device's key.", Signed),
-        "A witness has seen a checkpoint and signed that it continues what it saw before.", Witnessed
-    ),
     "key.rotated": Kind("The device signs with a new key.", Rotated),
     "clock.jumped": Kind("The wall clock was set, or is behind the newest row.", Jumped),
 }
