@@ -30,7 +30,10 @@ def beside(log: Path) -> Path:
 def read(log: Path) -> Book:
     """What is there for the log at `log`; an empty book if nothing is. What makes no sense is among its faults, except
     a last line that is not whole, which a crash leaves. Raises AuditError if it cannot be read."""
-    keys, rotations, sealed, faults = [], [], [], []
+    keys: list[Key] = []
+    rotations: list[Note] = []
+    sealed: list[Sealed] = []
+    faults: list[str] = []
     cosigned: dict[int, tuple[str, ...]] = {}
     for number, line in _lines(beside(log)):
         try:
