@@ -158,9 +158,7 @@ def publish(
 @app.command()
 def rotate(
     folder: Folder,
-    role: Annotated[
-        str, typer.Argument(help="root, targets, registry, policy, detections, canary, snapshot, timestamp")
-    ],
+    role: Annotated[str, typer.Argument(help="root, targets, registry, policy, canary, snapshot, timestamp")],
     keys: Annotated[Path, typer.Option("--keys", help="Folder for the new private key.")],
     drop: Annotated[list[str] | None, typer.Option("--drop", help="Id (or its start) of a key to revoke.")] = None,
     threshold: Annotated[int | None, typer.Option("--threshold", help="How many keys must sign from now on.")] = None,

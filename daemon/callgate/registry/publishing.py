@@ -142,6 +142,11 @@ def _snapshot(repository: Repository, signers: Mapping[str, Signer]) -> AnyMetad
         meta[f"{role}.json"] = _described(metadata)
     before = repository.published(roles.SNAPSHOT)
     if before is not None:
+        # Clients refuse a snapshot that has lost a role, and earlier versions of Callgate had one more.
+        meta = {
+            **{name: told for name, told in cast("Snapshot", before.signed).meta.items() if name not in meta},
+            **meta,
+        }
         signed, threshold = signing.count(repository, roles.SNAPSHOT, before)
         old = signing.is_old(before, repository.days[roles.SNAPSHOT])
         if cast("Snapshot", before.signed).meta == meta and signed >= threshold and not old:

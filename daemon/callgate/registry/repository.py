@@ -149,6 +149,14 @@ class Repository:
         """The root that is published next. Raises RegistryError if there is none at all."""
         return cast("Root", self._must(roles.ROOT).signed)
 
+    def root_before(self, version: int) -> Root | None:
+        """The published root that a root of this version follows: machines know it, and ask for its keys' signatures.
+
+        By its number, not as the newest: a publish that was cut short may have left the new root there already.
+        """
+        found = self._read(self.metadata / f"{version - 1}.root.json")
+        return cast("Root", found.signed) if found else None
+
     def delegator(self, role: str) -> Root | Targets:
         """Whose word makes this role's keys count."""
         return cast("Targets", self._must(roles.TARGETS).signed) if role in roles.DELEGATED else self.root()

@@ -13,7 +13,6 @@ TIMESTAMP = "timestamp"
 DELEGATED: Mapping[str, str] = {
     "registry": "registry/*",
     "policy": "policy/*",
-    "detections": "detections/*",
     "canary": "canary/*/*",
 }
 """Role -> the target paths that it alone may sign. A stolen key reaches no further than its own folder."""

@@ -85,9 +85,8 @@ def count(repository: Repository, role: str, metadata: AnyMetadata) -> tuple[int
         return len(result.signed), result.threshold
     root = cast("Root", metadata.signed)
     sides = [root.get_verification_result(roles.ROOT, payload, signatures)]
-    before = repository.published(roles.ROOT)
-    if before is not None and before.signed.version < root.version:
-        sides.append(cast("Root", before.signed).get_verification_result(roles.ROOT, payload, signatures))
+    if before := repository.root_before(root.version):
+        sides.append(before.get_verification_result(roles.ROOT, payload, signatures))
     worst = max(sides, key=lambda side: side.missing)
     return len(worst.signed), worst.threshold
 
@@ -101,8 +100,8 @@ def is_old(metadata: AnyMetadata, days: int) -> bool:
 def holders(repository: Repository, role: str) -> set[str]:
     """The ids of the keys whose signature on this role helps."""
     found = set(repository.delegator(role).get_delegated_role(role).keyids)
-    if role == roles.ROOT and (before := repository.published(role)):
-        found |= set(cast("Root", before.signed).roles[roles.ROOT].keyids)
+    if role == roles.ROOT and (before := repository.root_before(repository.root().version)):
+        found |= set(before.roles[roles.ROOT].keyids)
     return found
 
 

@@ -14,6 +14,7 @@ from callgate.registry.repository import Repository
 from callgate.registry.sync import Outcome
 from callgate.service import registry_admin as admin
 from organisation import Machine, Organisation
+from tuf.api.metadata import MetaFile
 
 OLD, NEW = "npm:old@1.0.0", "npm:new@1.0.0"
 
@@ -160,6 +161,23 @@ def test_other_files_in_public_are_left_alone(org: Organisation) -> None:
     assert (org.public / "v0.1" / "servers").exists() and (org.public / "index.html").exists()
 
 
+def test_a_role_of_an_earlier_version_stays_listed_so_that_machines_follow(org: Organisation, tmp_path: Path) -> None:
+    org.publish(OLD)
+    machine = fresh(org, tmp_path)
+    snapshot = org.repository.next(roles.SNAPSHOT)
+    snapshot.signed.meta["detections.json"] = MetaFile(1)
+    (signer,) = org.keys[roles.SNAPSHOT]
+    snapshot.sign(signer)
+    timestamp = org.repository.next(roles.TIMESTAMP)
+    timestamp.signed.snapshot_meta = MetaFile(snapshot.signed.version)
+    timestamp.sign(org.keys[roles.TIMESTAMP][0])
+    (org.repository.metadata / f"{snapshot.signed.version}.snapshot.json").write_bytes(snapshot.to_bytes())
+    (org.repository.metadata / "timestamp.json").write_bytes(timestamp.to_bytes())
+    assert machine.sync.poll() is Outcome.UNCHANGED
+    org.publish(OLD, NEW)
+    assert machine.sync.poll() is Outcome.UPDATED and machine.allows(NEW)
+
+
 @pytest.mark.parametrize("role", roles.ALL)
 def test_every_role_can_get_a_new_key_and_machines_follow(org: Organisation, tmp_path: Path, role: str) -> None:
     org.publish(OLD)
@@ -219,7 +237,7 @@ def test_damaged_metadata_of_ours_is_named(org: Organisation) -> None:
 def test_a_registry_is_made_signed_and_verified_by_the_owners_commands(tmp_path: Path) -> None:
     folder, key_folder = tmp_path / "org", tmp_path / "keys"
     admin.init(folder, key_folder, b"secret", root=(3, 2), targets=(1, 1), timestamp_days=1)
-    assert len(list(key_folder.glob("*.pem"))) == 3 + 7
+    assert len(list(key_folder.glob("*.pem"))) == 3 + 6
     server = {"name": "a/b", "packages": [{"registryType": "npm", "identifier": "time", "version": "1.0.0"}]}
     (tmp_path / "server.json").write_text(json.dumps(server))
     for dry_run in (True, False):
