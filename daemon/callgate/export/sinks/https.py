@@ -33,6 +33,8 @@ class HttpsSink:
         answer = self._web.post(self._settings.url, b"".join(one.body + b"\n" for one in batch), self._kind, headers)
         if not answer.good:
             return answer.failure()
+        if answer.body.lstrip().startswith(b"<"):
+            return Sent(0, problem=f"answers HTTP {answer.status} with a web page, as a proxy that wants a login does")
         return Sent(len(batch), said=f"HTTP {answer.status} {short(answer.body.decode('utf-8', 'replace'))}".strip())
 
     def confirm(self) -> str:
