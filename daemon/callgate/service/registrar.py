@@ -23,6 +23,7 @@ from callgate.registry.local import LocalRepository
 from callgate.registry.options import LOCAL, Options
 from callgate.registry.places import Folder
 from callgate.registry.sync import Outcome, Source, Sync
+from callgate.service.fears import Fears
 from callgate.settings import Registry
 from callgate.system.paths import Folders
 
@@ -63,6 +64,7 @@ class Registrar:
         self._where = where
         self._settings = settings
         self._switch, self._record, self._launched, self._rehearse = switch, record, launched, rehearse
+        self._fears = Fears(where.data / "policy-warning.json")
         self._warning = ""
         """What is to be feared of the policy in force."""
         self._local = LocalRepository(where.registry, where.registry_keys, where.registry_file)
@@ -280,12 +282,21 @@ class Registrar:
     def _activate(self, found: InForce) -> None:
         if self._stopping:
             return
-        feared = found.policies is not None and self._untold is None  # at a start it is what it was
-        self._warning = self._rehearse(found.allowlist, found.policies) if feared and found.policies else ""
-        if self._warning:
+        before, self._warning = self._warning, self._feared(found)
+        if self._warning and self._warning != before:
             log.warning("policy: %s", self._warning)
             self._tell("policy.warned", self._warning)
         self._put(self._limited(found.allowlist), found.policies, found.basis)
+
+    def _feared(self, found: InForce) -> str:
+        """What is to be feared of the policy that comes into force, or was when it came for the first time."""
+        if found.policies is None:
+            return ""
+        warning = self._fears.of(found.policies)
+        if not warning and self._untold is None:  # at a start it is what it was, and the log is not open yet
+            warning = self._rehearse(found.allowlist, found.policies)
+            self._fears.keep(found.policies, warning)
+        return warning
 
     def _judge(self) -> None:
         """Act on how old the rules are by now."""
