@@ -13,6 +13,7 @@ from ground.agents import AGENTS, ENTRY, Agent, Outcome, run
 from ground.managed import under
 from ground.model import Scenario, ScriptedModel
 from ground.product import Product
+from ground.remote import everything_over_http, point_at
 from ground.toolbox import node_server
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
@@ -134,3 +135,41 @@ def test_an_approved_server_that_is_not_behind_its_launcher_is_refused_by_the_ag
     assert not trace.exists(), outcome.all[-2000:]
     assert model.results == []
     assert model.seen, "the agent did not even run"
+
+
+@each_exact_agent
+def test_an_approved_address_is_reached_and_another_is_not(
+    agent: Agent, home: Path, model: ScriptedModel, product: Product, tmp_path: Path
+) -> None:
+    with everything_over_http() as url:
+        agent.prepare(home, model.url, ["unused"])
+        point_at(agent, home, url)
+        product.up(enforce=True)
+        refusing = rendered(agent, product, tmp_path / "refusing")
+        product.run("allow", f"url:{url}")
+        product.run("down")  # the entry is as the user wrote it, so what is listed is the address itself
+        allowing = rendered(agent, product, tmp_path / "allowing")
+        model.searches = 2
+        run(agent, home, model.url, under(refusing))
+        assert model.seen and model.results == []
+        model.searches = 8
+        outcome = run_until_called(agent, home, model, under(allowing))
+        assert model.results and SAID in model.results[-1], outcome.all[-2000:]
+
+
+def test_names_are_no_boundary_where_the_lists_of_all_scopes_are_intersected(
+    home: Path, model: ScriptedModel, product: Product, tmp_path: Path, server: list[str], trace: Path
+) -> None:
+    """What docs/native.md warns of: a list of the user's own without a name in common counts as no list at all."""
+    agent = next(agent for agent in AGENTS if agent.id == "gemini-cli")
+    agent.prepare(home, model.url, server)
+    product.up(enforce=True)
+    tree = rendered(agent, product, tmp_path / "tree")
+    product.run("down")
+    settings = json.loads((home / agent.config).read_text())
+    (home / agent.config).write_text(json.dumps({**settings, "mcp": {"allowed": ["another"]}}))
+    for _ in range(TRIES):
+        outcome = run(agent, home, model.url, under(tree))
+        if trace.exists():
+            break
+    assert trace.exists(), outcome.all[-2000:]

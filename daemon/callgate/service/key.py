@@ -12,11 +12,12 @@ from callgate.system.files import read_capped, replace_file
 from callgate.system.paths import Folders
 
 KEY_BYTES = 32
+KEY_FILE = "payload.key"
 
 
 def payload_key(where: Folders) -> bytes:
     """The key, made at the first use. Raises SettingsError if the file holds something else."""
-    path = where.data / "payload.key"
+    path = where.data / KEY_FILE
     try:
         key = read_capped(path, KEY_BYTES)
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from callgate.model.inventory import Entry, Transport
 from callgate.policy.allowlist import Allowlist
 from callgate.registry import native, native_drift, native_index
 from callgate.registry.native import Found, Rendering
-from callgate.service.offline import made_worker
+from callgate.service.offline import looking_worker
 from callgate.service.registrar import Registrar
 from callgate.service.worker import Worker
 from callgate.system.files import read_capped, replace_file
@@ -93,7 +93,7 @@ def _made(ask: Ask) -> _Made:
     if not chosen:
         known = ", ".join(one.agent for one in NATIVES)
         raise CallgateError(str(ask.agent), "has no managed settings that are known", f"those are: {known}")
-    worker = made_worker(ask.env, ask.home)
+    worker = looking_worker(ask.env, ask.home)
     registrar = Registrar(worker.folders, worker.settings.registry)
     registrar.peek()
     if registrar.rules is None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from callgate.audit.verdict import judge
-from callgate.model.errors import AuditError
+from callgate.model.errors import AuditError, CallgateError
 from callgate.model.identity import Identified
 from callgate.policy import ladder
-from callgate.service.key import payload_key
+from callgate.service.key import KEY_FILE, payload_key
 from callgate.service.registrar import Registrar
 from callgate.service.trusting import read_note, trust
 from callgate.service.worker import Worker, describe
@@ -39,7 +39,7 @@ class _NoDaemon:
 
 def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Json:
     """What is on this machine, as the local API gives it."""
-    worker = made_worker(env, home)
+    worker = _worker(env, home)
     registry = Registrar(worker.folders, worker.settings.registry)
     registry.peek()
     worker.look("asked")
@@ -53,13 +53,13 @@ def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Js
 
 def wrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
     """Wrap what is found, or say what would be."""
-    worker = made_worker(env, home)
+    worker = _worker(env, home)
     return worker.wrap(agent, dry_run=dry_run)
 
 
 def unwrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
     """Give the files back (of `home`, or all that were ever wrapped), or say which would be."""
-    return made_worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
+    return _worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
 
 
 def verify_offline(where: Folders, since: Path | None = None, key: str = "") -> Json:
@@ -69,8 +69,19 @@ def verify_offline(where: Folders, since: Path | None = None, key: str = "") -> 
     return judge(where.audit, trust(where, key), read_note(since) if since else "")
 
 
-def made_worker(env: Mapping[str, str], home: Path | None) -> Worker:
+def _worker(env: Mapping[str, str], home: Path | None) -> Worker:
     """The part that looks at the machine, without a daemon around it. Raises CallgateError."""
     where = folders(env)
     where.make()
+    return Worker(where, surroundings(env, home), _NoDaemon(where))
+
+
+def looking_worker(env: Mapping[str, str], home: Path | None) -> Worker:
+    """As for the commands above, but nothing is made, so that an administrator may look in a user's place.
+
+    Raises CallgateError if Callgate was never set up there.
+    """
+    where = folders(env)
+    if not (where.data / KEY_FILE).is_file():
+        raise CallgateError(str(where.data), "was never set up", "run `callgate up` as the user whose agents are meant")
     return Worker(where, surroundings(env, home), _NoDaemon(where))

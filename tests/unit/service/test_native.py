@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,30 @@ def test_something_else_in_the_place_of_a_file_is_drift_and_no_crash(place: Inst
         render(Ask(place.env, agent="claude-code"), tmp_path)
 
 
+def test_where_callgate_was_never_set_up_nothing_is_made(tmp_path: Path) -> None:
+    with Installation() as made:
+        with pytest.raises(CallgateError, match="never set up"):
+            render(Ask(made.env), tmp_path)
+        assert not made.folders.data.exists() and not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can stand in for another user")
+def test_an_administrator_renders_for_a_user_and_leaves_nothing_in_the_users_folders(tmp_path: Path) -> None:
+    with Installation() as made:
+        (made.home / ".claude.json").write_text('{"mcpServers": {"x": {"command": "npx", "args": ["-y", "x"]}}}')
+        cli = Cli(made)
+        cli.good("up")
+        cli.good("allow", "x")
+        made.kill()
+        everything = [made.root, *made.root.rglob("*")]
+        for path in everything:
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+        assert files(render(Ask(made.env), tmp_path)) == {"claude-code": "written"}
+        assert len(json.loads((tmp_path / CLAUDE).read_text())["allowedMcpServers"]) == 1
+        assert sorted(made.root.rglob("*")) == sorted(everything[1:])
+        assert {path.lstat().st_uid for path in made.root.rglob("*")} == {65534}
+
+
 def test_one_agent_is_rendered_also_where_it_is_not(place: Installation, tmp_path: Path) -> None:
     assert files(render(Ask(place.env, agent="amp"), tmp_path)) == {"amp": "written"}
 
@@ -153,6 +178,7 @@ def test_what_is_not_known_is_one_clear_error(
 def test_without_rules_nothing_is_rendered_as_if_nothing_were_allowed(tmp_path: Path) -> None:
     with Installation() as made:
         made.settle('[registry]\nurl = "http://127.0.0.1:9/"\nroot = "root.json"\n')
+        Cli(made).good("discover")
         with pytest.raises(RegistryError):
             render(Ask(made.env), tmp_path)
         assert not list(tmp_path.iterdir())
