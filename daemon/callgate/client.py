@@ -67,6 +67,10 @@ class Client:
         found: list[Answer] = self._get("/v1/events", filters)["events"]
         return found
 
+    def usage(self, query: Mapping[str, str | int]) -> Answer:
+        """Calls, verdicts, bytes and time `by` user, agent, server or tool, of a time (`since`, `until`)."""
+        return self._get("/v1/usage", query)
+
     def event(self, ref: str) -> Answer:
         """All rows of one call or thing, by sequence number or uid, with what was kept of its arguments."""
         return self._get("/v1/events/" + _quoted(ref))

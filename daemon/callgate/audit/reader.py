@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ from callgate.audit.check import START, Check, Stored, Verification
 from callgate.audit.log import SEQ_MAX, decode, quoted
 from callgate.audit.merkle import Frontier, consistency, frontier_of
 from callgate.audit.opening import mark
+from callgate.audit.searching import BLOCK, Block, Reached, SearchIndex, Wanted
 from callgate.audit.signed import Comparison
+from callgate.audit.tally import Awaited, Combination, Tally, plain
 from callgate.model.event import Event, Row
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Filter:
     until: int = 0
     """Rows before this moment; 0 for all."""
     session: str = ""
+    user: str = ""
     agent: str = ""
     server: str = ""
     entry: str = ""
@@ -54,12 +57,14 @@ class Filter:
     """Anywhere in the row or its payload; upper and lower case of ASCII letters are the same."""
     after: int = 0
     """Rows with a larger sequence number."""
+    before: int = 0
+    """Rows with a smaller sequence number; 0 for all."""
     limit: int = 0
     """At most so many rows; 0 for all."""
     newest_first: bool = False
 
 
-_EXACT = ("session", "agent", "server", "entry", "tool", "effect", "kind", "rule", "uid")
+_EXACT = ("session", "user", "agent", "server", "entry", "tool", "effect", "kind", "rule", "uid")
 
 
 class Reader:
@@ -70,14 +75,14 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._tally = _Tally(-1, 0, 0, {})
+        self.index = SearchIndex(path)
 
     def rows(self, wanted: Filter) -> Iterator[Row]:
         """The rows that pass, by ascending sequence number or newest first. Raises AuditError."""
         with self._asked() as database:
-            low, high = wanted.after + 1, SEQ_MAX
-            if wanted.since or wanted.until:
-                low, high = _span(database, wanted, low)
-            rows = map(_row, database.query(*_select(wanted, low, high)))
+            stretches = _stretches(database, self.index, wanted)
+            found = (one for low, high in stretches for one in database.query(*_select(wanted, low, high)))
+            rows = map(_row, found)
             yield from itertools.islice((row for row in rows if _passes(row, wanted)), wanted.limit or None)
 
     def recent(self, kind: str) -> Iterator[Row]:
@@ -119,6 +124,42 @@ class Reader:
             "effects": tally.effects,
             "today": effects_today,
         }
+
+    def blocks(self, begin: int) -> Iterator[Block]:
+        """What each block of rows holds, from the block of row `begin` on. Raises AuditError."""
+        with self._asked() as database:
+            awaited = Awaited(lambda uid: _question(database, uid))
+            last = opening.last_row(database.conn)[0]
+            for number in range(begin // BLOCK, last // BLOCK + 1):
+                tally, first, reached = Tally(awaited), 0, Reached(0, "")
+                for one in database.query(*_select(Filter(), number * BLOCK, (number + 1) * BLOCK - 1)):
+                    row = _row(one)
+                    tally.add(row.event)
+                    first, reached = first or row.seq, Reached(row.seq, row.hash)
+                if first:
+                    yield Block(number, first, reached, tally)
+
+    def tally(self, stretches: Sequence[tuple[int, int]], since: int, until: int) -> Tally:
+        """What the rows of that time come to, in these stretches of the log. Raises AuditError."""
+        wanted = Filter(since=since, until=until)
+        with self._asked() as database:
+            tally = Tally(Awaited(lambda uid: _question(database, uid)))
+            for low, high in stretches:
+                for row in map(_row, database.query(*_select(wanted, low, high))):
+                    if _passes(row, wanted):
+                        tally.add(row.event)
+        return tally
+
+    def reached(self) -> Reached | None:
+        """How far the search index knows this log; None if it does not, or knows another one. Raises AuditError."""
+        with self._asked() as database:
+            return _reached(database, self.index)
+
+    def first_and_last(self) -> tuple[int, int]:
+        """The numbers of the first row that is left and of the last one. Raises AuditError."""
+        with self._open() as connection:
+            first = connection.execute("SELECT min(seq) FROM event").fetchone()[0]
+            return first or 0, opening.last_row(connection)[0]
 
     def verify(self, since_seq: int | None = None, signed: Comparison | None = None) -> Verification:
         """Check every row (or those from `since_seq` on), and where the log begins and ends. `signed` is given the hash
@@ -202,6 +243,44 @@ class Reader:
 
 
 _ROWS = "SELECT seq, CAST(body AS BLOB) AS body, hash, CAST(kept AS BLOB) AS kept FROM event"
+
+
+def _stretches(database: Database, index: SearchIndex, wanted: Filter) -> list[tuple[int, int]]:
+    """Where in the log to look, in the order of looking: where the index says, and what it does not know yet."""
+    low, high = wanted.after + 1, wanted.before - 1 if wanted.before else SEQ_MAX
+    fields = {name: plain(value) for name in Combination._fields if (value := getattr(wanted, name, ""))}
+    indexed = Wanted(fields, plain(wanted.session), wanted.since, wanted.until)
+    reached = None
+    if not wanted.uid and (fields or wanted.session or wanted.since or wanted.until):
+        reached = _reached(database, index)
+    known = index.stretches(indexed) if reached and reached.seq > wanted.after else None
+    if reached is not None and known is not None:
+        known.append((max(low, reached.seq + 1), SEQ_MAX))
+        found = [(max(low, first), min(last, high)) for first, last in known if last >= low and first <= high]
+        return found[::-1] if wanted.newest_first else found
+    if wanted.since or wanted.until:
+        first, last = _span(database, wanted, low)
+        return [(first, min(last, high))]
+    return [(low, high)]
+
+
+def _reached(database: Database, index: SearchIndex) -> Reached | None:
+    reached = index.reached()
+    if reached is None:
+        return None
+    found = list(database.query("SELECT hash FROM event WHERE seq = ?", [reached.seq]))
+    same = bool(found) and type(found[0]["hash"]) is bytes and found[0]["hash"].hex() == reached.hash
+    return reached if same else None
+
+
+def _question(database: Database, uid: str) -> Event | None:
+    """The call with that id."""
+    if not uid.isascii():
+        return None
+    for one in database.query(f"{_ROWS} WHERE uid = ? ORDER BY seq LIMIT 10", [uid]):
+        if (event := _row(one).event).kind == "call.asked":
+            return event
+    return None
 
 
 def _select(wanted: Filter, low: int, high: int) -> tuple[str, list[int | str]]:

@@ -9,6 +9,8 @@ from callgate import __version__
 from callgate.cli import checkpoint, control, doctor, export, native, pin_registry, pins, policy, registry, show, verify
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
+from callgate.cli.log import log
+from callgate.cli.usage import usage
 
 USAGE = 2
 """Exit code of a wrong command line."""
@@ -27,9 +29,10 @@ for function in (
     show.status,
     show.agents,
     show.servers,
-    show.log,
+    log,
     show.explain,
     verify.verify,
+    usage,
     doctor.doctor,
     control.allow,
     control.deny,

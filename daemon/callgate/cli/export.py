@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from callgate.cli.show import AsJson, client, point_in_time
+from callgate.cli.log import point_in_time
+from callgate.cli.show import AsJson, client
 from callgate.cli.text import cell, clock, console, plural, say, show_json, table
 
 group = typer.Typer(

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from callgate.cli.show import AsJson, client, point_in_time
+from callgate.cli.log import point_in_time
+from callgate.cli.show import AsJson, client
 from callgate.cli.text import cell, clock, console, mark, plural, say, show_json, table
 
 group = typer.Typer(

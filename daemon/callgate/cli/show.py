@@ -1,10 +1,9 @@
-"""Commands that only look: status, agents, servers, log, explain."""
+"""Commands that only look: status, agents, servers, explain."""
 
 from __future__ import annotations
 
 import os
 import re
-import time
 from typing import Annotated, Any
 
 import typer
@@ -12,17 +11,11 @@ from rich.text import Text
 
 from callgate.cli import text
 from callgate.cli.harmless import clean
-from callgate.cli.text import cell, clock, mark, plural, say, show_json, show_lines
+from callgate.cli.text import cell, clock, mark, plural, say, show_json
 from callgate.client import Client
-from callgate.model.errors import CallgateError
 from callgate.system.paths import folders
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-
-FOLLOW_PAUSE = 0.25
-"""Seconds between two looks of `log --follow`."""
-BATCH = 1000
-"""Rows asked for at a time."""
 
 
 def client() -> Client:
@@ -55,7 +48,7 @@ def status(as_json: AsJson = False) -> None:
     rules = found["registry"]
     say("registry  {count}", count=plural(rules["approvals"], "entry"))
     log = found["log"]
-    say("log       {rows}, {size:}", rows=plural(log["rows"], "row"), size=_size(log["bytes"]))
+    say("log       {rows}, {size:}", rows=plural(log["rows"], "row"), size=text.size(log["bytes"]))
     for effect, count in sorted(log.get("effects", {}).items()):
         say("          {count} {effect}", count=f"{count:,}", effect=effect)
     for problem in found["problems"]:
@@ -131,49 +124,6 @@ def show_skipped(skipped: list[dict[str, Any]]) -> None:
         say("[yellow]skipped[/] {what}: {reason}", what=one["what"], reason=one["reason"])
 
 
-def log(  # noqa: PLR0913 - one parameter an option, as typer reads them
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many of the newest rows.")] = 50,
-    since: Annotated[str, typer.Option(help="Only later ones: 15m, 2h, 7d, or 2026-11-21[T10:00].")] = "",
-    until: Annotated[str, typer.Option(help="Only earlier ones: the same forms.")] = "",
-    agent: Annotated[str, typer.Option(help="Only this agent (its id).")] = "",
-    server: Annotated[str, typer.Option(help="Only this server identity.")] = "",
-    entry: Annotated[str, typer.Option(help="Only this server's name in the agent's config.")] = "",
-    tool: Annotated[str, typer.Option(help="Only this tool.")] = "",
-    effect: Annotated[str, typer.Option(help="Only this effect: allow, ask or deny.")] = "",
-    kind: Annotated[str, typer.Option(help="Only this kind of event, such as call.asked.")] = "",
-    session: Annotated[str, typer.Option(help="Only this session.")] = "",
-    find: Annotated[str, typer.Option(help="Only rows that hold this text.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Show the audit log: what was asked, decided and done."""
-    said = {
-        "agent": agent,
-        "server": server,
-        "entry": entry,
-        "tool": tool,
-        "effect": effect,
-        "kind": kind,
-        "session": session,
-        "text": find,
-    }
-    filters: dict[str, str | int] = {name: value for name, value in said.items() if value}
-    for name, moment in (("since", since), ("until", until)):
-        if moment:
-            filters[name] = point_in_time(name, moment)
-    daemon = client()
-    rows = daemon.events({**filters, "limit": limit, "order": "newest"})[::-1]
-    _print_rows(rows, as_json)
-    after = rows[-1]["seq"] if rows else 0
-    while follow:
-        rows = daemon.events({**filters, "limit": BATCH, "after": after})
-        _print_rows(rows, as_json)
-        if rows:
-            after = rows[-1]["seq"]
-        else:
-            time.sleep(FOLLOW_PAUSE)
-
-
 def explain(ref: str, as_json: AsJson = False) -> None:
     """Explain an event (by number or id), or which rule allows or denies a server (by name or identity)."""
     daemon = client()
@@ -205,18 +155,6 @@ def explain(ref: str, as_json: AsJson = False) -> None:
         say("  next      {change}", change=server["change"])
 
 
-def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        show_lines(rows)
-        return
-    shown = text.table("", "", "", "", "", "")
-    shown.show_header = False
-    for row in rows:
-        shown.add_row(*text.event_row(row))
-    if rows:
-        text.console.print(shown)
-
-
 def _print_event(row: dict[str, Any]) -> None:
     say("[bold]{kind}[/]  #{seq}  {time}", kind=row["kind"], seq=row["seq"], time=clock(row["time"]))
     for name in ("effect", "reason", "rule", "mode", "agent", "server", "entry", "tool", "session", "uid"):
@@ -226,19 +164,3 @@ def _print_event(row: dict[str, Any]) -> None:
         say("  {name}{value}", name=f"{name:10} ", value=value)
     if row.get("payload"):
         say("  {name}{value}", name=f"{'arguments':10}", value=row["payload"])
-
-
-def point_in_time(name: str, said: str) -> int:
-    if ago := re.fullmatch(r"(\d+)([smhd])", said):
-        seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
-        return time.time_ns() - seconds * 10**9
-    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
-        try:
-            return int(time.mktime(time.strptime(said, form))) * 10**9
-        except (ValueError, OverflowError):
-            continue
-    raise CallgateError(f"--{name} {said}", "is not a time", "write 15m, 2h, 7d, 2026-11-21 or 2026-11-21T10:00")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 10**5 else f"{count / 1e3:.1f} kB"

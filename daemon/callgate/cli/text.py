@@ -93,6 +93,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
 
 
+def size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1e6:,.1f} MB" if count >= 10**5 else f"{count / 1e3:.1f} kB"
+
+
 def event_row(row: Mapping[str, Any]) -> tuple[Text, ...]:
     """One row of the log as cells: number, time, effect, agent, what, why."""
     effect = str(row.get("effect", ""))

@@ -90,6 +90,7 @@ class Desktop:
             "since",
             "until",
             "session",
+            "user",
             "agent",
             "server",
             "entry",
@@ -100,7 +101,7 @@ class Desktop:
             "uid",
             "text",
         }
-        numbers = {"after", "limit"}
+        numbers = {"after", "before", "limit"}
         if unknown := set(filters) - known - numbers - {"order"}:
             raise CallgateError("log", f"has no filter {', '.join(sorted(unknown))}", "see `callgate log --help`")
         wanted: dict[str, Any] = {name: value for name, value in filters.items() if name in known}

@@ -14,6 +14,7 @@ from callgate.service.fleet import Fleet
 from callgate.service.loopback import LoopbackPort
 from callgate.service.part import Part
 from callgate.service.running import Running
+from callgate.service.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ def made_for(daemon: Running) -> list[Part]:
         Endings(daemon),
         Fleet(daemon),
         Exporting(daemon),
+        Usage(daemon),
     ]
 
 
