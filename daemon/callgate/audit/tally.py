@@ -98,13 +98,13 @@ class Tally:
         time = min(max(event.time, 0), TIME_MAX)
         self.earliest, self.latest = min(self.earliest, time), max(self.latest, time)
         if event.kind == "call.asked":
-            sums.asked += _number(event.detail, "bytes")
+            sums.asked += int(_number(event.detail, "bytes"))
             self.awaited.asked(event.uid, which)
         elif event.kind == "call.answered" and (question := self.awaited.answered(event.uid)):
             sums = self._sums(question)
             sums.answers += 1
             sums.errors += event.detail.get("error") is True
-            sums.answered += _number(event.detail, "bytes")
+            sums.answered += int(_number(event.detail, "bytes"))
             sums.micros += round(_number(event.detail, "ms") * 1000)
 
     def _sums(self, which: Combination) -> Sums:
@@ -116,8 +116,17 @@ class Tally:
 
 def combination(event: Event) -> Combination:
     """That of one row."""
-    texts = event.kind, event.user, event.agent, event.server, event.entry, event.tool, event.effect, event.rule
-    return Combination(*map(plain, texts), plain(event.mode))
+    return Combination(
+        kind=plain(event.kind),
+        user=plain(event.user),
+        agent=plain(event.agent),
+        server=plain(event.server),
+        entry=plain(event.entry),
+        tool=plain(event.tool),
+        effect=plain(event.effect),
+        rule=plain(event.rule),
+        mode=plain(event.mode),
+    )
 
 
 def plain(text: str) -> str:

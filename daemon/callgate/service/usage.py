@@ -114,8 +114,8 @@ def _count(group: dict[str, Any], effect: str, mode: str, sums: Sums) -> None:
         group["asked"] += sums.rows if effect == "ask" else 0
     group["answered"] += sums.answers
     group["errors"] += sums.errors
-    group["bytes_in"] += round(sums.asked)
-    group["bytes_out"] += round(sums.answered)
+    group["bytes_in"] += sums.asked
+    group["bytes_out"] += sums.answered
     group["ms"] += sums.micros / 1000
 
 
