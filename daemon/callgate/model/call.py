@@ -82,6 +82,36 @@ class Session:
     """The name of the server in the agent's config, or the command's own name."""
 
 
+class Doing(StrEnum):
+    """What a tool of an agent's own does, as far as its name tells."""
+
+    SHELL = "shell"
+    READ = "read"
+    WRITE = "write"
+    FETCH = "fetch"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a call of an agent's own tool is about to do, read from its arguments (policy.builtin makes it)."""
+
+    kind: Doing
+    programs: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    """The arguments of the programs."""
+    paths: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+    """The paths that it says it writes, and every folder above them."""
+    opaque: bool = False
+    globs: bool = False
+    incomplete: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One question to the gate."""
@@ -95,3 +125,11 @@ class Call:
     """Bytes of the whole message."""
     truncated: bool = False
     """The message was larger than what is inspected: `arguments` is None though there were some."""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """What joins this row with those of other channels that see the same action: `tool_use`, `call`, `session`, ..."""
+    channel: str = "mcp"
+    """Who asks: `mcp` (a shim) or `hook`."""
+    deed: Deed | None = None
+    """For a tool of the agent's own: what it does."""
+    server_name: str = ""
+    """For an MCP call that a hook saw: the server's name in the agent's config."""

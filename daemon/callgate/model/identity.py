@@ -30,7 +30,7 @@ class ServerIdentity:
         kind, colon, rest = text.partition(":")
         if not colon or kind not in KINDS or not rest or rest != rest.strip():
             raise ValueError(f"{text!r} is not a server identity: expected one of {', '.join(k + ':' for k in KINDS)}")
-        if kind in ("exe", "url"):
+        if kind in ("exe", "url", "builtin"):
             return cls(kind, rest)
         at = rest.find("@", 1)  # an npm scope begins with @
         name, version = (rest, None) if at < 0 else (rest[:at], rest[at + 1 :])
@@ -43,7 +43,9 @@ class ServerIdentity:
         return (self.kind, self.name) == (other.kind, other.name) and self.version in (None, other.version)
 
 
-KINDS = ("npm", "pypi", "oci", "exe", "url")
+KINDS = ("npm", "pypi", "oci", "exe", "url", "builtin")
+"""`builtin:<agent>` stands for the tools that an agent brings itself: no server, but approved and denied like one."""
+BUILTIN = "builtin"
 
 
 @dataclass(frozen=True, slots=True)

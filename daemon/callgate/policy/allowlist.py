@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from callgate.model.call import Effect, Verdict
-from callgate.model.identity import Identified, ServerIdentity
+from callgate.model.identity import BUILTIN, Identified, ServerIdentity
 from callgate.model.pin import Kind, Pin, Pins
 from callgate.policy import terms
 from callgate.policy.labels import NONE, Known, Labels
@@ -83,12 +83,15 @@ class Allowlist:
         return self._server(found, self.of(found.server), now)
 
     def _server(self, found: Identified, matching: Sequence[Approval], now: float) -> Verdict:
+        if not matching and found.server.kind == BUILTIN:
+            return Verdict(Effect.ALLOW, BUILTIN, "the agent's own tools are allowed unless a rule denies them")
         if not matching:
             return Verdict(
                 Effect.DENY, "server.unapproved", f"{found.server.short} is not on the allowlist ({found.evidence})"
             )
         worst = max(matching, key=lambda approval: approval.effect)
-        if self.only is not None and worst.effect is not Effect.DENY and str(found.server) not in self.only:
+        stopped = self.only is not None and str(found.server) not in self.only and found.server.kind != BUILTIN
+        if stopped and worst.effect is not Effect.DENY:
             why = f"{found.server.short} never ran here, and for too long nobody could say whether it is still approved"
             return Verdict(Effect.DENY, "registry.stale", why)
         if worst.effect is not Effect.DENY and all(self._ended(one, now) for one in matching):
@@ -128,7 +131,7 @@ class Allowlist:
 
     def _tool(self, found: Identified, tool: str, matching: Sequence[Approval], now: float) -> Verdict:
         verdict = self._server(found, matching, now)
-        if verdict.effect is Effect.DENY:
+        if verdict.effect is Effect.DENY or not matching:
             return verdict
         worst = max(matching, key=lambda approval: approval.tool_effect(tool))
         effect = worst.tool_effect(tool)

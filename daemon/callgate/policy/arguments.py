@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote
@@ -70,8 +70,10 @@ _HOST_FIELD = re.compile(r"host|domain|server|^addr", re.IGNORECASE)
 _HOST = re.compile(r"^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$")
 
 
-def named(arguments: Mapping[str, object] | None, home: str = "") -> Named:
-    """The paths and hosts in parsed arguments. `home` is the caller's home folder ("": not known). Never fails."""
+def named(arguments: Mapping[str, object] | None, home: str = "", cwds: Iterable[str] = ()) -> Named:
+    """The paths and hosts in parsed arguments. `home` is the caller's home folder ("": not known); relative paths are
+    also taken from each of `cwds`. Never fails.
+    """
     found = Named()
     room = SEARCHED_MAX
     for number, (name, value) in enumerate(_texts(arguments, found)):
@@ -84,6 +86,9 @@ def named(arguments: Mapping[str, object] | None, home: str = "") -> Named:
         kind = _field(name) if len(name) < NAME_MAX else ""
         if kind or _HINT.search(text):
             _search(kind, text, found)
+    for path in list(found.paths):
+        if path[0] not in "/~" and not _DRIVE.match(path):
+            found.paths.update(_shortest(f"{cwd}/{path}") for cwd in cwds)
     _climb(found, home)
     return found
 

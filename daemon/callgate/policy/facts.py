@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from callgate.model.call import Call, Caller, Mode, Session
+from callgate.model.call import Call, Caller, Deed, Mode, Session
 from callgate.model.identity import ServerIdentity
 from callgate.policy import arguments
 from callgate.policy.labels import Known
-from callgate.policy.schema import CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
+from callgate.policy.schema import BUILTIN, CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
 
 TEXT_MAX = 1024
 """Characters of one fact; a longer one is cut, marked, and the request counts as incomplete."""
@@ -51,8 +51,10 @@ def of_call(call: Call, known: Known, mode: Mode, moment: Moment, wanted: frozen
     policies look at: the arguments are searched only if one of these comes from them.
     """
     session, tool = call.session, call.tool or ""
-    found = arguments.NOTHING
-    if wanted & FROM_ARGUMENTS and call.arguments is not None:
+    found: arguments.Named | Deed = arguments.NOTHING
+    if call.deed is not None:
+        found = call.deed
+    elif wanted & FROM_ARGUMENTS and call.arguments is not None:
         found = arguments.named(call.arguments, session.caller.home)
     context = _always(session, known.approval, mode, moment)
     context["labels"] = sorted(known.labels)
@@ -61,9 +63,12 @@ def of_call(call: Call, known: Known, mode: Mode, moment: Moment, wanted: frozen
     context["incomplete"] |= call.truncated or found.incomplete
     for name in FROM_ARGUMENTS & wanted:
         context[name] = [text if text.isascii() else _clean(text) for text in getattr(found, name)]
+    if call.deed is not None:
+        _tell(call.deed, context)
     server = session.server.server
     resource = (f"{NAMESPACE}::Tool", _fact(tool_id(server, tool), context))
-    return Request(CALL, _principals(session.caller), (resource, *_servers(server)), context)
+    action = CALL if call.deed is None else BUILTIN
+    return Request(action, _principals(session.caller), (resource, *_servers(server)), context)
 
 
 def of_launch(session: Session, argv: Sequence[str], approval: str, mode: Mode, moment: Moment) -> Request:
@@ -72,6 +77,16 @@ def of_launch(session: Session, argv: Sequence[str], approval: str, mode: Mode, 
     context["argv"] = sorted({_fact(word, context) for word in argv[:WORDS_MAX]})
     context["incomplete"] |= len(argv) > WORDS_MAX
     return Request(LAUNCH, _principals(session.caller), _servers(session.server.server), context)
+
+
+def _tell(deed: Deed, context: dict[str, Any]) -> None:
+    """Fill in the facts that only tools of an agent's own have."""
+    context["does"] = deed.kind.value
+    context["programs"] = sorted(_fact(name, context) for name in deed.programs)
+    context["arguments"] = sorted({_fact(word, context) for word in deed.words})
+    context["writes"] = sorted(_fact(path, context) for path in deed.writes)
+    context["opaque"] = deed.opaque
+    context["globs"] = deed.globs
 
 
 def tool_id(server: ServerIdentity, tool: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 NAMESPACE = "Callgate"
 CALL = "mcp:tools/call"
 LAUNCH = "server:launch"
-ACTIONS = (CALL, LAUNCH)
+BUILTIN = "builtin:call"
+ACTIONS = (CALL, LAUNCH, BUILTIN)
 
 _ALWAYS = {
     "agent": "String",
@@ -25,10 +26,17 @@ _ALWAYS = {
     "incomplete": "Bool",
 }
 _OF_ARGUMENTS = dict.fromkeys(("paths", "folders", "names", "hosts", "domains"), "Set<String>")
+_OF_CALL = {"tool": "String", "labels": "Set<String>", "bytes": "Long"} | _OF_ARGUMENTS
+_OF_DEED = dict.fromkeys(("programs", "arguments", "writes"), "Set<String>") | {
+    "does": "String",
+    "opaque": "Bool",
+    "globs": "Bool",
+}
 
 FACTS: Mapping[str, Mapping[str, str]] = {
     LAUNCH: _ALWAYS | {"argv": "Set<String>"},
-    CALL: _ALWAYS | {"tool": "String", "labels": "Set<String>", "bytes": "Long"} | _OF_ARGUMENTS,
+    CALL: _ALWAYS | _OF_CALL,
+    BUILTIN: _ALWAYS | _OF_CALL | _OF_DEED,
 }
 """Per action: each fact of the context with its Cedar type. All are filled for every request, but the version only
 where there is one (`?`)."""
@@ -63,6 +71,12 @@ namespace {NAMESPACE} {{
     principal: [Agent],
     resource: [Tool],
     context: {{{_fields(CALL, wanted)}}},
+  }};
+
+  action "{BUILTIN}" appliesTo {{
+    principal: [Agent],
+    resource: [Tool],
+    context: {{{_fields(BUILTIN, wanted)}}},
   }};
 }}
 """
