@@ -20,15 +20,19 @@ from callgate.detect.listing import Listing
 from callgate.model.call import Call, Effect, Mode, Session, Verdict
 from callgate.model.errors import AuditError, RegistryError
 from callgate.model.event import Event
+from callgate.model.identity import BUILTIN
 from callgate.model.pin import Kind, PinRules
 from callgate.policy import facts, ladder
 from callgate.policy.allowlist import Allowlist
-from callgate.policy.cedar import Policies
+from callgate.policy.cedar import NOT_PERMITTED, Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.pinning import Judged
 from callgate.settings import Settings
 
 log = logging.getLogger(__name__)
+
+NAMED_MAX = 32
+"""Programs and hosts of one call that its row names."""
 
 
 class Pins(Protocol):
@@ -96,12 +100,14 @@ class Gate:
         self._stage(self._event("server.launched", session, verdict, uid=session.uid, detail=said))
         return ladder.applied(verdict, self.settings.mode)
 
-    def check(self, call: Call, *, retry: bool = False) -> Verdict:
-        """May this call go on? With `retry`, a verdict that is in the log already is given again, not judged anew."""
+    def check(self, call: Call, *, retry: bool = False, given: Verdict | None = None) -> Verdict:
+        """May this call go on? With `retry`, a verdict that is in the log already is given again, not judged anew.
+        `given` is a verdict that was found before any rule was asked, and stands.
+        """
         if retry and (known := self._known(call)):
             return known
-        pin = self._pin(call.session, call.tool)
-        verdict = ladder.judge_call(
+        pin = self._pin(call.session, call.tool) if call.channel == "mcp" else None
+        verdict = given or ladder.judge_call(
             self.rules(), call.session.server, call.tool, self.settings.on_doubt, self._seconds(), pin
         )
         kept = None
@@ -110,14 +116,16 @@ class Gate:
         detail: dict[str, object] = {"bytes": call.size}
         if call.truncated:
             detail["truncated"] = True
-        if retry:
+        if retry and call.channel == "mcp":
             detail["retry"] = True
+        detail |= _seen(call)
 
         def asked(policies: Policies, rules: Allowlist) -> Request:
             known = rules.known(call.session.server.server, call.tool or "")
             return facts.of_call(call, known, self.settings.mode, self._moment(), policies.wanted)
 
-        verdict = self._by_policy(verdict, call.session, asked, detail)
+        if given is None:
+            verdict = self._by_policy(verdict, call.session, asked, detail)
         self._stage(self._event("call.asked", call.session, verdict, uid=call.uid, tool=call.tool, detail=detail), kept)
         return ladder.applied(verdict, self.settings.mode)
 
@@ -156,9 +164,20 @@ class Gate:
         if self.pins is not None:
             self.pins.left(session.uid)
 
-    def note(self, kind: str, session: Session | None, detail: Mapping[str, object], *, uid: str = "") -> None:
-        """Write down something that nobody waits for."""
-        self._stage(self._event(kind, session, None, uid=uid, detail=detail))
+    def note(
+        self,
+        kind: str,
+        session: Session | None,
+        detail: Mapping[str, object],
+        *,
+        uid: str = "",
+        payload: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write down something that nobody waits for. Of `payload` is kept what the payload policy lets."""
+        kept = None
+        if payload is not None:
+            kept = keep(payload, self.settings.audit.payload, self.settings.audit.payload_max, self.payload_key)
+        self._stage(self._event(kind, session, None, uid=uid, detail=detail), kept)
 
     def refuse(self, session: Session, detail: Mapping[str, object]) -> None:
         """Write down that a shim refused what its client sent, in whatever mode: it could be read in two ways."""
@@ -252,6 +271,8 @@ class Gate:
         if judged.verdict.effect > verdict.effect and self.now() < self.suspended_until:
             why = f"the policy is suspended; {judged.verdict.rule} would {judged.verdict.effect.word}"
             return Verdict(verdict.effect, "policy.suspended", f"{why}: {judged.verdict.reason}")
+        if session.server.server.kind == BUILTIN and judged.verdict.rule == NOT_PERMITTED:
+            return verdict  # the agent's own tools need no permit
         return ladder.stricter(verdict, judged.verdict)
 
     def _seconds(self) -> float:
@@ -332,3 +353,21 @@ class Gate:
             basis=self.basis() if verdict else "",
             detail=detail,
         )
+
+
+def _seen(call: Call) -> dict[str, object]:
+    """What a call's row says of the channel that it came by, and of what an agent's own tool is about to do."""
+    said: dict[str, object] = {}
+    if call.ids:
+        said["ids"] = dict(call.ids)
+    if call.channel != "mcp":
+        said["channel"] = call.channel
+    if (deed := call.deed) is not None:
+        said["does"] = deed.kind.value
+        if deed.programs:
+            said["programs"] = sorted(deed.programs)[:NAMED_MAX]
+        if deed.hosts:
+            said["hosts"] = sorted(deed.hosts)[:NAMED_MAX]
+        if deed.opaque:
+            said["opaque"] = True
+    return said

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from callgate.agents.hooking import Hooks
 from callgate.agents.process import recognise
 from callgate.agents.shadow import Shadow
 from callgate.model.inventory import Format, Scope, Surroundings
@@ -88,6 +89,7 @@ class Agent:
     """If one of these exists, the agent is (or was) installed."""
     places: tuple[Place, ...]
     shadow: Shadow | None = None
+    hooks: Hooks | None = None
     docs: str = ""
     """Where the vendor documents its servers' configuration."""
     blind: str = ""

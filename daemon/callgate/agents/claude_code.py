@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import CLAUDE_ASK, Hooks, Layout, Names, Phase, Spot
 from callgate.agents.shadow import Approval, Shadow
 from callgate.model.inventory import Format, Scope
 
@@ -88,6 +90,28 @@ AGENT = Agent(
         names_key="enabledMcpjsonServers",
         refused_key="disabledMcpjsonServers",
         trust_at=("projects", "{project}", "hasTrustDialogAccepted"),
+    ),
+    hooks=Hooks(
+        events={
+            "PreToolUse": Phase.ASK,
+            "PostToolUse": Phase.DONE,
+            "PostToolUseFailure": Phase.FAILED,
+            "UserPromptSubmit": Phase.PROMPT,
+            "SessionStart": Phase.BEGIN,
+            "SessionEnd": Phase.END,
+        },
+        tools=tools(
+            runs="Bash PowerShell Monitor",
+            read="Read Glob Grep LS NotebookRead LSP",
+            write="Write Edit MultiEdit NotebookEdit",
+            fetch="WebFetch WebSearch",
+        ),
+        names=Names("mcp__", "__"),
+        spot=Spot(f"{_HOME}/settings.json", Layout.GROUPS),
+        managed=Spot("/etc/claude-code/managed-settings.d/50-callgate.json", Layout.GROUPS, own=True),
+        ask=CLAUDE_ASK,
+        proven=True,
+        note="A project's settings can switch user hooks off (disableAllHooks), managed ones not.",
     ),
     docs="https://code.claude.com/docs/en/mcp",
     blind="claude.ai connectors, which come with the login, and servers given with --mcp-config are in no file.",

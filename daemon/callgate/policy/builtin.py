@@ -15,10 +15,11 @@ from callgate.policy.arguments import DEPTH_MAX, Named, named
 
 COMMANDS = ("command", "commands", "cmd", "script")
 """Fields that hold a command line, or several."""
-FILES = frozenset(
+_FILES = (
     "file_path filepath path paths absolute_path notebook_path dir_path directory_path directory target_file "
-    "relative_workspace_path old_path new_path source destination file files folder folders cwd workdir".split()
+    "relative_workspace_path old_path new_path source destination file files folder folders cwd workdir"
 )
+FILES = frozenset(_FILES.split())
 """Fields that name files, in lower case."""
 PATCHES = ("patch", "patch_text", "patchText", "input", "command", "diff")
 """Fields that may hold a patch."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import cedarpy
 
 OBSERVE = "observe"
+NOT_PERMITTED = "policy.none"
+"""The rule of a verdict where no policy permits and none forbids."""
 PROBLEM_MAX = 500
 """Characters that are told of an error."""
 CACHE_MAX = 2048
@@ -196,7 +198,7 @@ class Policies:
     ) -> Judged:
         """deny > ask > allow."""
         if not allowed and not deciding:
-            return Judged(Verdict(Effect.DENY, "policy.none", "no policy permits this"), (), observed)
+            return Judged(Verdict(Effect.DENY, NOT_PERMITTED, "no policy permits this"), (), observed)
         if not allowed:
             return _judged(Effect.DENY, deciding, "denied by the policy", observed)
         if asking:

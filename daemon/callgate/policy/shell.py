@@ -30,7 +30,7 @@ FOLDERS_MAX = 8
 
 _WRITES = frozenset({">", ">>", "&>", "&>>", ">|", "<>", ">&"})
 _NO_FILE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "-"})
-_READS_CODE = frozenset({"source", "."})
+_READS_CODE = frozenset({"source", ".", "alias", "trap", "ssh", "awk", "gawk", "mawk"})
 
 
 @dataclass(slots=True)
@@ -152,9 +152,7 @@ def _special(name: str, rest: Sequence[Word], line: Line, scope: Scope, depth: i
             line.opaque = True  # a script's text, or whatever is piped into it
     elif name == "eval":
         _read(" ".join(texts), line, scope, depth + 1)
-    elif name in _READS_CODE or name in ("alias", "trap", "ssh", "awk", "gawk", "mawk"):
-        line.opaque = True
-    elif name in CODE and any(text.startswith(CODE[name]) for text in texts):
+    elif _runs_code(name, texts):
         line.opaque = True
     elif name in ("cd", "pushd", "chdir"):
         target = next((text for text in texts if not text.startswith("-")), "~")
@@ -163,10 +161,14 @@ def _special(name: str, rest: Sequence[Word], line: Line, scope: Scope, depth: i
         else:
             line.incomplete = True
     if name in _SETS:
-        for text in texts:
-            scope.values.update({text: None} if text in scope.values else {})
+        scope.values.update(dict.fromkeys(scope.values.keys() & set(texts)))
     if name in _NETWORK:
-        line.remote.update(text for text in texts[:SEEN_MAX])
+        line.remote.update(texts[:SEEN_MAX])
+
+
+def _runs_code(name: str, texts: Sequence[str]) -> bool:
+    """Does it run what is not in this line, or is no shell's?"""
+    return name in _READS_CODE or (name in CODE and any(text.startswith(CODE[name]) for text in texts))
 
 
 def _inner(texts: Sequence[str]) -> str | None:
@@ -217,9 +219,9 @@ def _declaration(node: Node, line: Line, scope: Scope) -> None:
     line.words.update(word_of(child, scope).text for child in node.children[1:] if child.type == "word")
 
 
-_SETS = frozenset("read mapfile readarray getopts printf let declare local typeset export readonly".split())
+_SET = "read mapfile readarray getopts printf let declare local typeset export readonly"
+_SETS = frozenset(_SET.split())
 """Built-in commands that give variables values which cannot be known."""
-_NETWORK = frozenset(
-    "curl wget ssh scp sftp rsync nc ncat netcat telnet ping dig nslookup host ftp http https xh aria2c socat".split()
-)
+_NET = "curl wget ssh scp sftp rsync nc ncat netcat telnet ping dig nslookup host ftp http https xh aria2c socat"
+_NETWORK = frozenset(_NET.split())
 """Programs to which a bare word may be a host."""

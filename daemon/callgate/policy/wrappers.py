@@ -10,7 +10,7 @@ from callgate.policy.shell_words import Word
 LAYERS_MAX = 16
 """Programs that start programs in one command."""
 
-SHELLS = frozenset("sh bash dash zsh ksh mksh ash fish rbash".split())
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "rbash"})
 CODE: Mapping[str, tuple[str, ...]] = {
     "python": ("-c", "-"),
     "perl": ("-e", "-E"),

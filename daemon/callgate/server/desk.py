@@ -13,6 +13,7 @@ from callgate.gate import Gate
 from callgate.model.call import Session
 from callgate.model.errors import ProtocolError, RegistryError
 from callgate.server import questions
+from callgate.server.hooks import Around, HookDesk
 from callgate.server.questions import Hello
 from callgate.settings import Payload
 from callgate.shim import frames
@@ -54,6 +55,8 @@ class Reply(NamedTuple):
     data: bytes
     always: bool = False
     """Sent even if the rows behind it could not be made durable: it lets nothing run."""
+    lost: bytes = b""
+    """What is sent in its place then; empty: an answer to an ASK."""
 
 
 class Surveyor(Protocol):
@@ -89,8 +92,11 @@ class Desk:
     """Sends a late answer, after a commit."""
     refuse: Callable[[Visit], None]
     """Ends a connection."""
+    around: Around | None = None
+    """What hooks need to be told about; None: nobody has hooks here."""
     sessions: dict[str, Visit] = field(default_factory=dict)
     """The live shims by uid, for status."""
+    _hooks: HookDesk | None = None
 
     def frame(self, visit: Visit, kind: int, serial: int, body: bytes) -> Reply | None:
         """Handle one frame that is no NOTE. Raises ProtocolError if the peer does not speak our protocol."""
@@ -98,6 +104,9 @@ class Desk:
             return self._ask(visit, serial, body)
         if kind == frames.LIST:
             return self._list(visit, serial, body)
+        if kind == frames.HOOK:
+            self._hook(visit, serial, body)
+            return None
         if kind == frames.HELLO:
             self._hello(visit, serial, questions.hello(body))
             return None
@@ -166,6 +175,36 @@ class Desk:
         self.send(visit, Reply(serial, answer, always=True))
         self.refuse(visit)
 
+    def _hook(self, visit: Visit, serial: int, body: bytes) -> None:
+        """A hook's event: understood on a work thread, judged on this one."""
+        if self.around is None or visit.waiting:
+            raise ProtocolError("hook", "asks where nobody answers hooks", "run `callgate up`")
+        if self._hooks is None:
+            self._hooks = HookDesk(self.gate, self.around, self._live)
+        hooks, visit.waiting = self._hooks, True
+
+        def look() -> None:
+            try:
+                heard = hooks.hear(visit.peer, body)
+            except ProtocolError as error:
+                log.warning("pid %d: %s", visit.peer.pid, error)
+                self.later(lambda: self.refuse(visit))
+            except Exception:  # a task edge: the client decides by on_doubt
+                log.exception("a hook's event could not be handled")
+                self.later(lambda: self.refuse(visit))
+            else:
+                self.later(lambda: self._heard(visit, serial, *hooks.answer(heard)))
+
+        self.workers.submit(look)
+
+    def _heard(self, visit: Visit, serial: int, answer: bytes, lost: bytes) -> None:
+        visit.waiting = False
+        pack = frames.pack
+        self.send(visit, Reply(serial, pack(frames.ANSWER, serial, answer), lost=pack(frames.ANSWER, serial, lost)))
+
+    def _live(self) -> list[Session]:
+        return [visit.session for visit in self.sessions.values() if visit.session is not None]
+
     def _ask(self, visit: Visit, serial: int, body: bytes) -> Reply:
         call, retry = questions.call(_known(visit), serial, body)
         visit.asked += 1
@@ -233,6 +272,8 @@ class Desk:
         """What is sent in the place of an answer whose rows could not be made durable."""
         if reply.always:
             return reply.data
+        if reply.lost:
+            return reply.lost
         return questions.answer(reply.serial, self.gate.in_doubt("the audit log cannot be written"))
 
 

@@ -22,6 +22,10 @@ VARIABLES_MAX = 2000
 """Variables of one environment; all of their text fits into a frame."""
 TOOLS_MAX = 20_000
 """Tools of one listing that are looked at; a longer listing cannot be decided."""
+ID_MAX = 256
+"""Characters of an id."""
+JOINING = {"claudecode/toolUseId": "tool_use", "callId": "tool_use"}
+"""Members of `_meta` -> what the rows call them."""
 KINDS = {
     frames.PROMPTS: Kind.PROMPT,
     frames.TEMPLATES: Kind.TEMPLATE,
@@ -96,13 +100,14 @@ def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
     """Read an ASK: the call, and whether it was asked before. A message that makes no sense names no tool."""
     flags = body[0] if body else 0
     raw = body[1:]
-    tool, arguments = None, None
+    tool, arguments, ids = None, None, {}
     try:
         message = _read(raw)
         params = message["params"]
         if isinstance(params["name"], str):
             tool = params["name"]
         arguments = params.get("arguments")
+        ids = _ids(params.get("_meta"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # the ladder denies a call that names no tool
     truncated = bool(flags & frames.TRUNCATED)
@@ -114,8 +119,17 @@ def call(session: Session, serial: int, body: bytes) -> tuple[Call, bool]:
         arguments=arguments if type(arguments) is dict and not truncated else None,
         size=len(raw),
         truncated=truncated,
+        ids=ids,
     )
     return asked, bool(flags & frames.RETRY)
+
+
+def _ids(meta: object) -> dict[str, str]:
+    """The ids in a request's `_meta` by which other channels know the same call. Anybody can write them."""
+    if not isinstance(meta, Mapping):
+        return {}
+    found = ((ours, meta[theirs]) for theirs, ours in JOINING.items() if theirs in meta)
+    return {ours: value[:ID_MAX] for ours, value in found if isinstance(value, str) and value}
 
 
 def listing(body: bytes) -> Listing:

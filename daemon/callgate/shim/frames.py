@@ -1,7 +1,7 @@
 """Pure: the frames that a shim and the gate exchange over gate.sock.
 
 A frame is `length (4 bytes, little endian, of all that follows) | kind (1) | serial (4, little endian) | body`.
-A question (HELLO, ASK, LIST) is answered by exactly one ANSWER with the same serial; a NOTE is not answered.
+A question (HELLO, ASK, LIST, HOOK) is answered by exactly one ANSWER with the same serial; a NOTE is not answered.
 """
 
 VERSION = 1
@@ -28,10 +28,16 @@ NOTE = 4
 """Body: JSON object with `what`: "answered" {call, ms, bytes, error}, "started" {pid}, "ended" {code},
 "said" {method, direction, ...}."""
 
+HOOK = 5
+"""Body: length of the head (4 bytes, little endian) + head (JSON object) + at most MAX_INSPECTED bytes of what an agent
+gave to its hook. Needs no HELLO. Head: version, agent (whose hook this is), event, asks (bool: the agent waits for a
+verdict), size (bytes that the agent gave), cwd."""
+
 # gate -> shim
 ANSWER = 16
 """Body: effect (1 byte) + UTF-8 JSON object. To HELLO and ASK: {rule, reason}; nothing after the effect byte when
-allowed without more to say. To LIST: {hide: [names]} (of templates: their URI templates)."""
+allowed without more to say. To LIST: {hide: [names]} (of templates: their URI templates). To HOOK: effect, exit code
+(1 byte), length of stdout (4, little endian), stdout, stderr: what the agent is to see."""
 
 # env of HELLO
 TELLING = (

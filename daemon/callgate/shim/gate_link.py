@@ -38,7 +38,7 @@ class GateLink:
         try:
             sock.setblocking(False)
             sock.connect(self._path)
-            self._check_owner(sock)
+            check_owner(sock)
         except OSError:
             sock.close()
             self._pause(now)
@@ -77,12 +77,12 @@ class GateLink:
         self.retry_at = now + self._backoff
         self._backoff = min(self._backoff * 2, BACKOFF_MAX)
 
-    @staticmethod
-    def _check_owner(sock: _socket.socket) -> None:
-        """Another user's process may have put its socket where ours was."""
-        if not hasattr(_socket, "SO_PEERCRED"):
-            return
-        credentials = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-        uid = int.from_bytes(credentials[4:8], "little")
-        if uid not in (posix.geteuid(), 0):
-            raise PermissionError(f"the gate's socket belongs to user {uid}")
+
+def check_owner(sock: _socket.socket) -> None:
+    """Raise PermissionError if another user's process has put its socket where the gate's was."""
+    if not hasattr(_socket, "SO_PEERCRED"):
+        return
+    credentials = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    uid = int.from_bytes(credentials[4:8], "little")
+    if uid not in (posix.geteuid(), 0):
+        raise PermissionError(f"the gate's socket belongs to user {uid}")

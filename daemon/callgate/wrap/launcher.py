@@ -39,6 +39,11 @@ sys.exit(main())
 '''
 
 
+_HOOK = _RUN.replace(b"Start the shim that lies", b"Start the hook client that lies").replace(
+    b"callgate.shim.stdio", b"callgate.hook"
+)
+
+
 def install_shim(folders: Folders) -> str:
     """Make `folders.shim` lead to a whole, compiled copy of the shim as it is in this package; returns its build id.
 
@@ -122,11 +127,20 @@ def _shim_files() -> dict[str, bytes]:
     package = Path(__file__).resolve().parents[1]
     files = {
         "run.py": _RUN,
+        "hook.py": _HOOK,
+        "callgate/hook.py": read_capped(hooks_folder() / "client.py", SOURCE_MAX),
         "callgate/__init__.py": b'"""The shim\'s copy of Callgate: only what runs between agent and server."""\n',
     }
     for source in sorted((package / "shim").glob("*.py")):
         files[f"callgate/shim/{source.name}"] = read_capped(source, SOURCE_MAX)
     return files
+
+
+def hooks_folder() -> Path:
+    """Where the sources of what agents execute lie: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "_hooks"
+    return installed if installed.is_dir() else package.parents[1] / "hooks"
 
 
 def _build(files: dict[str, bytes]) -> str:

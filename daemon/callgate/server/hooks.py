@@ -1,0 +1,281 @@
+"""What an agent's hook asks or tells, and the bytes that its client is to give the agent. One place for all agents.
+
+`hear` runs off the listener's thread (it parses, and asks the operating system who the peer is), `answer` on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from callgate.agents import ALL
+from callgate.agents.hook_event import HookEvent, read
+from callgate.agents.hooking import Hooks, Phase, filled, match, plain
+from callgate.gate import Gate
+from callgate.model.call import Call, Caller, Deed, Effect, Session, Verdict
+from callgate.model.errors import ProtocolError
+from callgate.model.identity import BUILTIN, Identified, ServerIdentity
+from callgate.policy import builtin, ladder
+from callgate.shim import frames
+from callgate.system.sockets import Peer
+
+ASKED_MAX = 2048
+"""Calls that were asked and not answered yet, of which we remember when."""
+HEAD_MAX = 16 * 1024
+"""Bytes of a hook frame's head."""
+NEXT_STEP = (
+    "it is not behind Callgate's gate: run `callgate wrap`, then start the agent again (`callgate servers` shows why)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A server that an agent's config names."""
+
+    name: str
+    server: Identified
+    covered: bool
+    """Its calls pass a gate of ours without a shim that says hello (a remote server behind our port)."""
+
+
+class Around(Protocol):
+    """What is known outside of the gate."""
+
+    def caller(self, peer: Peer, claimed: str = "") -> Caller:
+        """Who is at the other end, as the operating system says."""
+
+    def entries(self, agent: str) -> Sequence[Entry]:
+        """The servers in the configs of an agent. Must not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A hook's event, understood as far as it can be off the gate's thread."""
+
+    hooks: Hooks
+    agent: str
+    event: str
+    size: int
+    asks: bool
+    said: HookEvent
+    caller: Caller
+    deed: Deed
+
+
+@dataclass(slots=True)
+class Asked:
+    """A call that was asked."""
+
+    uid: str
+    at: float
+    session: Session
+    mcp: bool
+
+
+@dataclass(slots=True)
+class HookDesk:
+    """Turns hook events into gate questions and verdicts into what the agent's dialect says."""
+
+    gate: Gate
+    around: Around
+    live: Callable[[], Sequence[Session]]
+    """The sessions of all shims that are connected now."""
+    _asked: OrderedDict[str, Asked] = field(default_factory=OrderedDict)
+
+    def hear(self, peer: Peer, body: bytes) -> Heard:
+        """Understand a HOOK frame. Raises ProtocolError if no client of ours sends such a frame."""
+        length = int.from_bytes(body[:4], "little")
+        if not 0 < length <= min(HEAD_MAX, len(body) - 4):
+            raise ProtocolError("hook", "sends a frame without a head")
+        head, raw = _head(body[4 : 4 + length]), body[4 + length :]
+        agent, event, size = head.get("agent"), head.get("event"), head.get("size")
+        record = next((each for each in ALL if each.id == agent), None)
+        if record is None or record.hooks is None or not isinstance(event, str) or type(size) is not int:
+            raise ProtocolError("hook", "is of no agent that we know", "run `callgate up`")
+        said = read(record.hooks, event[:100], raw, size)
+        caller = self.around.caller(peer, record.id)
+        cwd = head.get("cwd")
+        place = said.cwd or (cwd if isinstance(cwd, str) else "")
+        deed = builtin.look(record.hooks.doing(said.tool), said.arguments, place, caller.home)
+        return Heard(record.hooks, record.id, event[:100], size, head.get("asks") is True, said, caller, deed)
+
+    def answer(self, heard: Heard) -> tuple[bytes, bytes]:
+        """The body of the ANSWER, and the one to send if the rows behind it could not be made durable."""
+        phase = heard.said.phase
+        verdict = Verdict(Effect.ALLOW, "", "")
+        if phase is Phase.ASK or (heard.asks and phase is None):
+            verdict = self._ask(heard)
+        elif phase in (Phase.DONE, Phase.FAILED):
+            self._done(heard)
+        else:
+            self._tell(heard)
+        lost = self.gate.in_doubt("the audit log cannot be written")
+        return _body(heard, verdict), _body(heard, lost)
+
+    def _ask(self, heard: Heard) -> Verdict:
+        said = heard.said
+        uid = _uid(heard)
+        server = self._server(heard)
+        session = self._session(heard, server)
+        if not said.problem:
+            self._remember(heard, Asked(uid, time.monotonic(), session, server is not None))
+        if server is not None and server.covered:
+            detail = {"server": server.name, "tool": server.tool, "bytes": heard.size, "ids": dict(said.ids)}
+            self.gate.note("hook.asked", session, _with_agent(heard, detail), uid=uid)
+            return Verdict(Effect.ALLOW, "hook.covered", "its shim decides")
+        given = None
+        if said.problem:
+            given = ladder.doubt(
+                self.gate.settings.on_doubt, f"what the agent gave to its hook is not clear: {said.problem}"
+            )
+        elif server is not None:
+            given = Verdict(
+                Effect.DENY, "hook.unwrapped", f"the MCP server {server.name!r} was called, but {NEXT_STEP}"
+            )
+        call = Call(
+            uid,
+            session,
+            "tools/call",
+            (server.tool if server else said.tool) or "?",
+            said.arguments,
+            heard.size,
+            bool(said.problem),
+            ids=said.ids,
+            channel="hook",
+            deed=heard.deed if server is None else None,
+        )
+        return self.gate.check(call, retry=bool(said.ids.get("tool_use")), given=given)
+
+    def _server(self, heard: Heard) -> _Server | None:
+        """The MCP server that a call goes to, and whether a gate of ours stands before it; None for the agent's own."""
+        said, names = heard.said, heard.hooks.names
+        if not said.server and (not said.tool.startswith(names.prefix) or said.tool in heard.hooks.tools):
+            return None
+        live = [each for each in self.live() if self._same(each.caller, heard.caller)]
+        entries = self.around.entries(heard.agent)
+        known = [each.entry for each in live] + [each.name for each in entries]
+        if said.server:
+            server, tool = said.server, said.server_tool or _tool_of(heard)
+        elif found := match(names, said.tool, known):
+            server, tool = found
+        elif split := next(names.splits(said.tool), None):
+            server, tool = split
+        else:
+            return None
+        entry = next((each for each in entries if plain(each.name) == plain(server)), None)
+        covered = any(
+            plain(each.entry) == plain(server) or (entry is not None and each.server.server == entry.server.server)
+            for each in live
+        ) or (entry is not None and entry.covered)
+        identity = entry.server if entry else Identified(ServerIdentity("unknown", server), "in no config that we read")
+        return _Server(entry.name if entry else server, tool, identity, covered)
+
+    @staticmethod
+    def _same(shim: Caller, hook: Caller) -> bool:
+        """Do both belong to one run of an agent? Where no process proves which agent it is, its name has to do."""
+        return shim.session == hook.session or (not hook.proven and shim.agent == hook.agent)
+
+    def _session(self, heard: Heard, server: _Server | None) -> Session:
+        own = Identified(
+            ServerIdentity(BUILTIN, heard.caller.agent or heard.agent), "a tool that the agent brings itself"
+        )
+        return Session("", heard.caller, server.identity if server else own, server.name if server else "")
+
+    def _remember(self, heard: Heard, asked: Asked) -> None:
+        if len(self._asked) >= ASKED_MAX:
+            self._asked.popitem(last=False)
+        self._asked[_key(heard)] = asked
+
+    def _done(self, heard: Heard) -> None:
+        asked = self._asked.pop(_key(heard), None)
+        said = heard.said
+        detail: dict[str, object] = {"bytes": said.response, "error": said.phase is Phase.FAILED, "ids": dict(said.ids)}
+        if asked is not None:
+            detail["ms"] = round((time.monotonic() - asked.at) * 1000, 1)
+        server = None if asked is not None else self._server(heard)
+        mcp = asked.mcp if asked is not None else server is not None
+        session = asked.session if asked is not None else self._session(heard, server)
+        if not mcp:
+            detail["channel"] = "hook"
+        kind = "hook.answered" if mcp else "call.answered"
+        self.gate.note(kind, session, _with_agent(heard, detail), uid=asked.uid if asked is not None else _uid(heard))
+
+    def _tell(self, heard: Heard) -> None:
+        said = heard.said
+        kinds = {Phase.PROMPT: "prompt.submitted", Phase.BEGIN: "session.started", Phase.END: "session.ended"}
+        kind = kinds.get(said.phase, "hook.unknown") if said.phase else "hook.unknown"
+        detail: dict[str, object] = {"ids": dict(said.ids), "bytes": heard.size}
+        if said.cwd:
+            detail["cwd"] = said.cwd
+        if kind == "hook.unknown":
+            detail["event"] = heard.event
+        if said.problem:
+            detail["problem"] = said.problem
+        payload = {"prompt": said.prompt} if said.phase is Phase.PROMPT else None
+        self.gate.note(kind, self._session(heard, None), _with_agent(heard, detail), payload=payload)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    name: str
+    tool: str
+    identity: Identified
+    covered: bool
+
+
+def _head(data: bytes) -> Mapping[str, Any]:
+    try:
+        said = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("hook", f"sends a head that is not JSON ({error})") from error
+    if not isinstance(said, dict) or said.get("version") != frames.VERSION:
+        raise ProtocolError("hook", "speaks another protocol", "run `callgate up`")
+    return said
+
+
+def _with_agent(heard: Heard, detail: dict[str, object]) -> dict[str, object]:
+    """Say so where the hook of one agent is run by another one, which reads its files."""
+    return detail | ({"hook_of": heard.agent} if heard.caller.agent not in (heard.agent, None) else {})
+
+
+def _tool_of(heard: Heard) -> str:
+    """The tool's name without the server's, where only the latter is said apart."""
+    names, said = heard.hooks.names, heard.said
+    ways = [tool for server, tool in names.splits(said.tool) if plain(server) == plain(said.server)]
+    return ways[-1] if ways else said.tool
+
+
+def _key(heard: Heard) -> str:
+    """What the events before and after one call have in common: the id, where there is one, and what is called."""
+    said = heard.said
+    parts = [heard.caller.session, said.ids.get("tool_use", ""), said.tool, said.arguments]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _uid(heard: Heard) -> str:
+    """The same for the same call, should two hooks see it; that something else is called under an id that was used is
+    no such case.
+    """
+    return (_key(heard)[:16] if heard.said.ids.get("tool_use") else secrets.token_hex(8)) + "-h"
+
+
+def _body(heard: Heard, verdict: Verdict) -> bytes:
+    """The body of the ANSWER: what the client is to do."""
+    phase = Phase.ASK if heard.asks and heard.said.phase is None else heard.said.phase
+    output = heard.hooks.output(phase, verdict.effect)
+    reason = f"Callgate: {verdict.reason} [{verdict.rule}]"
+    out = b"" if output.json is None else json.dumps(filled(output.json, reason)).encode()
+    err = reason.encode("utf-8", "backslashreplace") if output.speaks else b""
+    return bytes((verdict.effect, output.code)) + len(out).to_bytes(4, "little") + out + err
+
+
+def refusal(hooks: Hooks, reason: str) -> tuple[int, str]:
+    """Exit code and stdout of a refusal that a client gives when it cannot ask."""
+    output = hooks.output(Phase.ASK, Effect.DENY)
+    return output.code, "" if output.json is None else json.dumps(filled(output.json, reason))
