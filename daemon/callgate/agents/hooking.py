@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from callgate.model.call import Doing, Effect
+from callgate.model.inventory import Format
 
 Place = tuple[str, ...]
 """Keys that lead to a value of an event."""
@@ -112,6 +113,8 @@ class Spot:
 
     path: str
     layout: Layout
+    format: Format = Format.JSON
+    """JSON only where the agent was seen to reject comments."""
     own: bool = False
     """The whole file is ours: it is made and removed. Else it is the user's, and only our hooks in it are ours."""
     command: str = "command"

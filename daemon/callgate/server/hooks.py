@@ -273,9 +273,3 @@ def _body(heard: Heard, verdict: Verdict) -> bytes:
     out = b"" if output.json is None else json.dumps(filled(output.json, reason)).encode()
     err = reason.encode("utf-8", "backslashreplace") if output.speaks else b""
     return bytes((verdict.effect, output.code)) + len(out).to_bytes(4, "little") + out + err
-
-
-def refusal(hooks: Hooks, reason: str) -> tuple[int, str]:
-    """Exit code and stdout of a refusal that a client gives when it cannot ask."""
-    output = hooks.output(Phase.ASK, Effect.DENY)
-    return output.code, "" if output.json is None else json.dumps(filled(output.json, reason))

@@ -19,6 +19,9 @@ class Did(StrEnum):
     """Nothing was to be done, or it must not be done: the reason says which."""
     REPAIRED = "repaired"
     """Its launcher was not as we had left it (an upgrade, or someone changed or removed it)."""
+    HOOKED = "hooked"
+    """An agent's hooks were put into this file."""
+    UNHOOKED = "unhooked"
     FAILED = "failed"
     """It should have been done; the file is as it was."""
 
