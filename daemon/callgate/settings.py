@@ -110,6 +110,16 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """The agents' own hooks, by which their built-in tools pass the gate."""
+
+    install: bool = True
+    """Install hooks where agents have them, and keep them there. `callgate up --no-hooks` sets it to false."""
+    managed: bool = False
+    """Use the administrator's file of an agent, which its user cannot switch off, instead of the user's. Needs root."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. A file names only what differs from these defaults."""
 
@@ -121,6 +131,7 @@ class Settings:
     """Seconds that a shim waits for an answer before doubt begins. Agents give up after 30 or more."""
     audit: Audit = field(default_factory=Audit)
     watch: Watch = field(default_factory=Watch)
+    hooks: Hooks = field(default_factory=Hooks)
     scan: Scan = field(default_factory=Scan)
     pins: PinRules = field(default_factory=PinRules)
     registry: Registry = field(default_factory=Registry)

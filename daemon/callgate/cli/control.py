@@ -35,6 +35,10 @@ Tool = Annotated[str | None, typer.Argument(help="One tool of it; without it, th
 def up(
     enforce: Annotated[bool, typer.Option("--enforce", help="Block what is not allowed.")] = False,
     observe: Annotated[bool, typer.Option("--observe", help="Block nothing, and record what would be.")] = False,
+    hooks: Annotated[
+        bool | None,
+        typer.Option("--hooks/--no-hooks", help="Install the agents' own hooks (the default), or take them out."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,6 +48,8 @@ def up(
     where = folders(os.environ)
     where.make()
     changed = (enforce or observe) and background.set_mode(where, Mode.ENFORCE if enforce else Mode.OBSERVE)
+    if hooks is not None and background.set_hooks(where, hooks):
+        changed = True
     started = background.ensure(where, os.environ, home)
     daemon = client()
     if changed and not started:
@@ -62,6 +68,7 @@ def up(
     )
     say()
     _agents(found)
+    _hooks(found["hooks"])
     _failures(report["items"])
     for problem in state["problems"]:
         say("[red]problem[/] {problem}", problem=problem)
@@ -173,6 +180,20 @@ def _agents(found: dict[str, Any]) -> None:
     show_skipped(found["skipped"])
 
 
+def _hooks(states: list[dict[str, str]]) -> None:
+    """What became of the agents' hooks: one line, and one for each that wants the user's attention."""
+    installed = list(dict.fromkeys(one["agent"] for one in states if one["state"] == "installed"))
+    if installed:
+        say("hooks     [bold]{agents}[/]: their own tools pass the gate", agents=", ".join(installed))
+    for one in states:
+        if one["state"] == "left":
+            say(
+                "hooks     [yellow]left[/] {agent}  {file}: {why}", agent=one["agent"], file=one["file"], why=one["why"]
+            )
+        elif one["state"] == "installed" and one["trust"]:
+            say("hooks     [yellow]{agent}[/]: {trust}", agent=one["agent"], trust=one["trust"])
+
+
 def _failures(items: list[dict[str, Any]]) -> None:
     for item in items:
         if item["done"] == "failed":
@@ -180,7 +201,7 @@ def _failures(items: list[dict[str, Any]]) -> None:
 
 
 def _report(items: list[dict[str, Any]], nothing: str) -> None:
-    colours = {"wrapped": "green", "restored": "green", "left": "yellow", "failed": "red"}
+    colours = {"wrapped": "green", "restored": "green", "hooked": "green", "left": "yellow", "failed": "red"}
     for item in items:
         colour = colours.get(item["done"], "dim")
         say(

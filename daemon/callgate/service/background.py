@@ -148,6 +148,19 @@ def set_mode(where: Folders, mode: Mode) -> bool:
     """Write the mode into the settings file, keeping everything else in it. True if that changed something."""
     if load(where.settings).mode is mode:
         return False
+    _set(where, "", "mode", mode.value)
+    return True
+
+
+def set_hooks(where: Folders, install: bool) -> bool:
+    """Write into the settings file whether agents get hooks. True if that changed something."""
+    if load(where.settings).hooks.install is install:
+        return False
+    _set(where, "hooks", "install", install)
+    return True
+
+
+def _set(where: Folders, table: str, key: str, value: object) -> None:
     import tomlkit  # 50 ms that no other command needs
     from tomlkit.exceptions import TOMLKitError
 
@@ -157,11 +170,13 @@ def set_mode(where: Folders, mode: Mode) -> bool:
         text = ""
     try:
         document = tomlkit.parse(text)
-        document["mode"] = mode.value
+        if table:
+            document.setdefault(table, tomlkit.table())[key] = value
+        else:
+            document[key] = value
         replace_file(where.settings, tomlkit.dumps(document).encode())
     except (TOMLKitError, OSError) as error:
         raise SettingsError(str(where.settings), f"cannot be changed ({error})", "edit it by hand") from error
-    return True
 
 
 def _last_line(where: Folders) -> str:

@@ -33,6 +33,7 @@ from callgate.service import spool
 from callgate.service.backend import Desktop
 from callgate.service.breakglass import BreakGlass
 from callgate.service.devicekey import newest_signed
+from callgate.service.hookaround import AroundHooks
 from callgate.service.key import payload_key
 from callgate.service.ownfiles import OwnFiles
 from callgate.service.parts import Parts, made_for
@@ -103,6 +104,7 @@ class Daemon:
         self.own_files.watch(where.gate_socket, self._listen_anew, "the socket of the gate was removed")
         self.loopback = Loopback(self.settings.http.port)
         self.worker = Worker(where, surroundings(os.environ, home), self)
+        self.listener.desk.around = AroundHooks(self.survey, self.worker.hooking)
         self.parts = Parts(made_for(self))
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

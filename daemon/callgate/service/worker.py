@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,15 @@ from callgate.model.errors import CallgateError
 from callgate.model.event import Event
 from callgate.model.identity import Identified, Launch, ServerIdentity
 from callgate.model.inventory import AgentFound, Entry, Inventory, Surroundings, Transport
+from callgate.service.hooking import Hooking
 from callgate.settings import Settings
 from callgate.system.files import read_capped, replace_file
 from callgate.system.paths import Folders
 from callgate.system.watch import Watch
 from callgate.wrap.apply import Report, Wrapper
+from callgate.wrap.hooker import NAME as HOOKS
 from callgate.wrap.plan import Plan, Why
+from callgate.wrap.report import Did
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ NAME_MAX = 60
 """Characters of each."""
 WANTED_MAX = 64 * 1024
 """Bytes of our own note of what is to be kept wrapped."""
+KINDS = {Did.HOOKED: "installed", Did.UNHOOKED: "removed", Did.FAILED: "failed"}
+"""What became of an agent's hooks -> the verb of the event."""
 REST = 3.0
 """Times the length of a look that we rest after it: agents rewrite their files all the time while they work."""
 REST_MAX = 1.0
@@ -74,6 +79,7 @@ class Worker:
         own = (str(where.launchers), str(where.shim))
         self._identifier = Identifier(own, home=around.home, key=owner.key)
         self._wrapper = Wrapper(where, owner.settings, around)
+        self.hooking = Hooking(where, around, self._wrapper)
         self._plan = Plan()
         self._lock = threading.RLock()
         self._woken = threading.Event()
@@ -130,6 +136,8 @@ class Worker:
             wanted = self._wanted()
             if self._watch is not None and wanted["on"] and self.settings.watch.rewrap:
                 self._wrap([w.entry for w in self._plan.wrappings if w.entry.agent not in wanted["except"]])
+                self._hook(wanted["except"])
+            self.hooking.learn(self.states(), self.identity)
 
     def _attend(self, watch: Watch, found: Inventory) -> None:
         """Watch where a change may change what was found: also behind links, and our own registry."""
@@ -138,7 +146,9 @@ class Worker:
         targets = [Path(os.path.realpath(file.path)) for file in found.files]
         own = self.folders.registry / "public" / "metadata"
         folders = [*found.watch, *(str(target.parent) for target in targets), *([str(own)] if own.is_dir() else [])]
-        watch.look_at(folders, {*names, *(target.name for target in targets), "timestamp.json"})
+        hooked, hook_names = self.hooking.watched(found, self.settings)
+        names |= hook_names
+        watch.look_at([*folders, *hooked], {*names, *(target.name for target in targets), "timestamp.json"})
 
     def wrap(self, agent: str | None = None, *, dry_run: bool = False) -> Json:
         """Wrap what is found (of one agent) and, with a daemon, keep it wrapped. The report as JSON."""
@@ -152,7 +162,10 @@ class Worker:
             if dry_run:
                 return report_json(self._wrapper.preview(self._plan), agent)
             entries = [one.entry for one in self._plan.wrappings if agent in (None, one.entry.agent)]
-            return report_json(self._wrap(entries), agent)
+            done = self._wrap(entries)
+            hooked = self._hook((), agent or "")
+            self.hooking.learn(self.states(), self.identity)
+            return report_json(Report((*done.items, *hooked.items)), agent)
 
     def unwrap(self, agent: str | None = None, *, dry_run: bool = False, whole: bool = True) -> Json:
         """Give files back (of one agent), and leave them alone from now on. The report as JSON. `whole` means the files
@@ -169,7 +182,9 @@ class Worker:
                 else {"on": wanted["on"], "except": sorted({*wanted["except"], agent})}
             )
             self._recover()
+            taken = self.hooking.take(agent)
             report = self._wrapper.unwrap(agent, self.inventory.entries, whole=whole)
+            report = Report((*taken.items, *report.items))
             self._owner.record(self._report_events(report))
             self.look("asked")
             return report_json(report)
@@ -250,6 +265,12 @@ class Worker:
             self._plan = self._wrapper.plan(self.inventory)
         return report
 
+    def _hook(self, excepted: Sequence[str], agent: str = "") -> Report:
+        report = self.hooking.put(self.inventory, self.settings, excepted, agent)
+        if report.items:
+            self._owner.record(self._report_events(report))
+        return report
+
     @property
     def _wanted_file(self) -> Path:
         """One for each home: what is said of another home's files says nothing of one's own."""
@@ -284,7 +305,9 @@ class Worker:
     def _report_events(self, report: Report) -> list[Event]:
         return [
             Event(
-                f"entry.{item.done}",
+                "hooks." + KINDS[item.done]
+                if item.done in (Did.HOOKED, Did.UNHOOKED) or item.code == HOOKS
+                else f"entry.{item.done}",
                 time.time_ns(),
                 agent=item.agent,
                 entry=item.entry,
@@ -359,6 +382,7 @@ def describe(worker: Worker, verdict: Callable[[Identified], Json], agent: str |
             for one in found.skipped
             if agent in (None, one.agent)
         ],
+        "hooks": [one for one in worker.hooking.states(found, worker.settings) if agent in (None, one["agent"])],
         "blind": [
             {"agent": each.name, "what": each.blind}
             for each in ALL

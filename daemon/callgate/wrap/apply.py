@@ -72,7 +72,7 @@ class Wrapper:
 
     def install(self) -> str:
         """Bring the shim's copy, its settings and all launchers up to date; the shim's build id. Raises WrapError."""
-        with self._alone():
+        with self.alone():
             self._repaired()
         return shim_build()
 
@@ -82,7 +82,7 @@ class Wrapper:
         Raises WrapError, before any file of the user is touched, if our own folders cannot be written.
         """
         items = [report.left(each) for each in plan.left]
-        with self._alone():
+        with self.alone():
             items += self._repaired()
             for file in plan.files:
                 wanted = [w.entry for w in file.wrappings if entries is None or w.entry in entries]
@@ -98,7 +98,7 @@ class Wrapper:
         `entries`, from a fresh inventory, lets us also find copies of wrapped entries that someone made elsewhere.
         `whole` means every file that we wrapped, in whichever home; without it, those in this home or in `entries`.
         """
-        with self._alone():
+        with self.alone():
             return self._unwrapper(entries, whole).unwrap(agent, entries)
 
     def preview_unwrap(
@@ -110,7 +110,7 @@ class Wrapper:
     def recover(self) -> Report:
         """Finish or forget what a crash left half done. To be called before anything else; cheap if nothing is."""
         items = []
-        with self._alone():
+        with self.alone():
             for record in self._journal.records()[0]:
                 if record.pending is not None:
                     items += self._recover(record)
@@ -206,7 +206,7 @@ class Wrapper:
         ]
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Hold the journal's lock. Raises WrapError if another process does not let go of it."""
         path = self._folders.journal / "lock"
         end = time.monotonic() + LOCK_WAIT

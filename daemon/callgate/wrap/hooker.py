@@ -1,7 +1,7 @@
 """Install the agents' hooks, keep them there, and take them out again: the shell of `hookplan`.
 
-Order: client and launcher first, the agent's file last; the other way round on removal. Trouble with one agent is an item
-of the report and never stops the others.
+Order: client and launcher first, the agent's file last; the other way round on removal. Trouble with one agent is an
+item of the report and never stops the others.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Hooker:
                 for target in targets:
                     items += self._install(target)
             except (CallgateError, OSError) as error:
-                items.append(Item("", agent, NAME, Did.FAILED, str(error)))
+                items.append(Item("", agent, NAME, Did.FAILED, str(error), NAME))
         return items
 
     def remove(self, agent: str | None = None) -> list[Item]:
@@ -83,6 +83,17 @@ class Hooker:
         left = {record.agent for record in self._journal.records()}
         for name in gone - left:
             retire_launcher(self._folders, name, next(each.hooks for each in ALL if each.id == name))
+        return items
+
+    def refresh(self, agents: Sequence[str]) -> list[Item]:
+        """Bring the launchers of installed hooks up to date. What cannot be written is an item."""
+        items = []
+        there = {record.agent for record in self._journal.records()}
+        for agent in (each for each in ALL if each.id in there and each.id in agents and each.hooks is not None):
+            try:
+                write_hook_launcher(self._folders, agent.id, agent.hooks)
+            except CallgateError as error:
+                items.append(Item("", agent.id, NAME, Did.FAILED, str(error), NAME))
         return items
 
     def states(self, agents: Sequence[str], *, managed: bool = False) -> list[dict[str, str]]:
@@ -101,6 +112,7 @@ class Hooker:
                         "why": why,
                         "fails": hooks.fails,
                         "note": note,
+                        "trust": target.spot.trust,
                     }
                 )
         return found
@@ -182,7 +194,7 @@ class Hooker:
                 except FileChangedError as error:
                     problem = str(error)
                 except (CallgateError, OSError) as error:
-                    return [Item(target.path, target.agent, NAME, Did.FAILED, str(error))]
+                    return [Item(target.path, target.agent, NAME, Did.FAILED, str(error), NAME)]
             time.sleep(PAUSE)
         return [Item(target.path, target.agent, NAME, Did.LEFT, problem)]
 
@@ -199,8 +211,9 @@ class Hooker:
         if known is not None and before is not None and digest(before) == known.after:
             theirs = self._journal.original(known) if known.before else None  # ours, brought up to date
         had = hookplan.events_in(theirs, format) if theirs is not None and not target.spot.own else ()
-        if theirs is not None and hookplan.ours_in(theirs, format, target.launcher):
-            had = known.had if known is not None else had
+        if theirs is not None and not target.spot.own and hookplan.ours_in(theirs, format, target.launcher):
+            had = known.had if known is not None else ()
+            theirs = hookplan.take_out(theirs, format, target.launcher, had)
         made = tuple(map(str, _folders_to_make(path))) or (known.made if known is not None else ())
         digests = digest(theirs) if theirs is not None else "", digest(after)
         own = target.data is not None
@@ -222,9 +235,9 @@ class Hooker:
             except FileChangedError as error:
                 problem = str(error)
             except (CallgateError, OSError) as error:
-                return [Item(record.target, record.agent, NAME, Did.FAILED, str(error))]
+                return [Item(record.target, record.agent, NAME, Did.FAILED, str(error), NAME)]
             time.sleep(PAUSE)
-        return [Item(record.target, record.agent, NAME, Did.FAILED, problem)]
+        return [Item(record.target, record.agent, NAME, Did.FAILED, problem, NAME)]
 
     def _take_out(self, record: HookRecord, path: Path) -> Item:
         mark = str(self._folders.data / "hooks" / record.agent)

@@ -1,7 +1,7 @@
 """What our hooks changed in agents' files, kept outside of them, so that it can be put back.
 
-One record a file and beside it the bytes from before, as in the journal of wrapped entries. The record is durable before
-the file is changed, and names the digests of both states: whatever crashes in between, it is told which one stands.
+One record a file and beside it the bytes from before, as in the journal of wrapped entries. The record is durable
+before the file is changed, and names the digests of both states: whatever crashes in between, they tell which stands.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class HookJournal:
             with contextlib.suppress(CallgateError, OSError, ValueError, TypeError):
                 said = json.loads(read_capped(path, RECORD_MAX))
                 if said.get("version") == VERSION:
-                    lists = {"had": tuple(said.pop("had")), "made": tuple(said.pop("made"))}
-                    found.append(HookRecord(**said, **lists))
+                    said |= {"had": tuple(said["had"]), "made": tuple(said["made"])}
+                    found.append(HookRecord(**said))
         return found
 
     def record(self, target: str) -> HookRecord | None:

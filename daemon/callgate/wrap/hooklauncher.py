@@ -27,8 +27,8 @@ def write_hook_launcher(folders: Folders, agent: str, hooks: Hooks) -> Path:
 
 
 def retire_launcher(folders: Folders, agent: str, hooks: Hooks | None) -> None:
-    """Leave a launcher that lets everything pass: an agent that read its hooks at its start goes on calling it, and some
-    refuse every tool when a hook's program is missing.
+    """Leave a launcher that lets everything pass: an agent that read its hooks at its start goes on calling it, and
+    some refuse every tool when a hook's program is missing.
     """
     allowed = hooks.allow.json if hooks is not None else None
     says = b"" if allowed is None else b"printf '%s\\n' " + quoted(json.dumps(allowed).encode()) + b"\n"

@@ -22,7 +22,7 @@ NO_TOOL = "I was not given the tool"
 
 @dataclass(frozen=True)
 class Scenario:
-    """The one call that the model wants: which tool of which server, with what."""
+    """The one call that the model wants: which tool of which server ("": of the agent's own), with what."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -145,6 +145,8 @@ class ScriptedModel:
 
     def _is_it(self, name: str) -> bool:
         """Agents join the server's and the tool's name in their own ways: mcp__S__T, mcp_S_T, S-T, S_T, S__T."""
+        if not self.scenario.server:  # a tool of the agent's own
+            return name == self.scenario.tool
         plain = re.sub(r"[^a-z0-9]+", "_", name.lower().removeprefix("mcp"))
         return plain.strip("_") == re.sub(r"[^a-z0-9]+", "_", f"{self.scenario.server}_{self.scenario.tool}".lower())
 
