@@ -20,11 +20,10 @@ from callgate.detect.listing import Listing
 from callgate.model.call import Call, Effect, Mode, Session, Verdict
 from callgate.model.errors import AuditError, RegistryError
 from callgate.model.event import Event
-from callgate.model.identity import BUILTIN
 from callgate.model.pin import Kind, PinRules
 from callgate.policy import facts, ladder
 from callgate.policy.allowlist import Allowlist
-from callgate.policy.cedar import NOT_PERMITTED, Policies
+from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.pinning import Judged
 from callgate.settings import Settings
@@ -271,8 +270,6 @@ class Gate:
         if judged.verdict.effect > verdict.effect and self.now() < self.suspended_until:
             why = f"the policy is suspended; {judged.verdict.rule} would {judged.verdict.effect.word}"
             return Verdict(verdict.effect, "policy.suspended", f"{why}: {judged.verdict.reason}")
-        if session.server.server.kind == BUILTIN and judged.verdict.rule == NOT_PERMITTED:
-            return verdict  # the agent's own tools need no permit
         return ladder.stricter(verdict, judged.verdict)
 
     def _seconds(self) -> float:
@@ -364,6 +361,8 @@ def _seen(call: Call) -> dict[str, object]:
         said["channel"] = call.channel
     if (deed := call.deed) is not None:
         said["does"] = deed.kind.value
+        if deed.cwd:
+            said["cwd"] = deed.cwd
         if deed.programs:
             said["programs"] = sorted(deed.programs)[:NAMED_MAX]
         if deed.hosts:

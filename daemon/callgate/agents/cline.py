@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import Agent, Paths, Place, app_data, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import REASON, Hooks, Keys, Layout, Names, Output, Phase, Spot
 from callgate.model.inventory import Format, Scope
 
 _EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
@@ -41,6 +43,35 @@ AGENT = Agent(
             "cline",
             note="named by the vendor's documents; the builds that were tried do not read them",
         ),
+    ),
+    hooks=Hooks(
+        events={
+            "PreToolUse": Phase.ASK,
+            "PostToolUse": Phase.DONE,
+            "UserPromptSubmit": Phase.PROMPT,
+            "TaskStart": Phase.BEGIN,
+            "TaskComplete": Phase.END,
+        },
+        tools=tools(
+            runs="run_commands execute_command",
+            read="read_files read_file list_files search_files search_codebase",
+            write="editor write_to_file replace_in_file apply_patch",
+            fetch="fetch_web_content web_fetch",
+        ),
+        names=Names("", "__", sure=False),
+        spot=Spot(f"{_OWN[0]}/hooks", Layout.SCRIPTS, own=True),
+        keys=Keys(
+            tool=(("tool_call", "name"), ("tool_result", "name"), ("preToolUse", "toolName")),
+            arguments=(("tool_call", "input"), ("tool_result", "input"), ("preToolUse", "parameters")),
+            use=(("tool_call", "id"), ("tool_result", "id")),
+            session=(("sessionContext", "rootSessionId"), ("taskId",)),
+            cwd=(("workspaceInfo", "rootPath"), ("workspaceRoots", "0")),
+            prompt=(("userPromptSubmit", "prompt"), ("prompt",)),
+            response=(("tool_result", "output"),),
+        ),
+        deny=Output(json={"cancel": True, "errorMessage": REASON}),
+        proven=True,
+        note="A refusal ends the whole task, and the model is not told the reason: the agent knows no other way.",
     ),
     docs="https://docs.cline.bot/mcp/configuring-mcp-servers",
     blind="As an extension Cline runs inside the editor's processes, which are then named as the caller; servers of "

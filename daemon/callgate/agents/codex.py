@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import Hooks, Layout, Names, Phase, Spot
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${CODEX_HOME:-~/.codex}"
@@ -37,6 +39,24 @@ AGENT = Agent(
             "codex",
             unwrappable=NEEDS_ROOT,
         ),
+    ),
+    hooks=Hooks(
+        events={
+            "PreToolUse": Phase.ASK,
+            "PostToolUse": Phase.DONE,
+            "UserPromptSubmit": Phase.PROMPT,
+            "SessionStart": Phase.BEGIN,
+            "SessionEnd": Phase.END,
+        },
+        tools=tools(runs="Bash", read="view_image", write="apply_patch", fetch="web_search"),
+        names=Names("mcp__", "__"),
+        spot=Spot(
+            f"{_HOME}/hooks.json",
+            Layout.GROUPS,
+            trust="Codex does not run it before you trust it: start codex and confirm its question (or /hooks).",
+        ),
+        proven=True,
+        note="Whether the hooks are trusted is Codex's own secret; the first row of a session in the log shows it.",
     ),
     docs="https://developers.openai.com/codex/mcp",
     blind="Servers given with -c on the command line, and those of a configuration profile of device management, "

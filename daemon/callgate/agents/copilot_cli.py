@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import OVERWRITTEN, Agent, Place, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import REASON, Hooks, Layout, Names, Output, Phase, Spot
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${COPILOT_HOME:-~/.copilot}"
+
+
+def _spot(path: str) -> Spot:
+    return Spot(path, Layout.FLAT, own=True, command="bash", timeout=("timeoutSec", 10), head={"version": 1})
+
+
+def _decision(word: str) -> Output:
+    return Output(json={"permissionDecision": word, "permissionDecisionReason": REASON})
+
 
 AGENT = Agent(
     id="copilot-cli",
@@ -34,6 +45,30 @@ AGENT = Agent(
             "claude-plugin",
             unwrappable=OVERWRITTEN,
         ),
+    ),
+    hooks=Hooks(
+        events={
+            "preToolUse": Phase.ASK,
+            "postToolUse": Phase.DONE,
+            "postToolUseFailure": Phase.FAILED,
+            "userPromptSubmitted": Phase.PROMPT,
+            "sessionStart": Phase.BEGIN,
+            "sessionEnd": Phase.END,
+        },
+        tools=tools(
+            runs="bash powershell write_bash write_powershell",
+            read="view read_bash glob grep rg",
+            write="create edit str_replace str_replace_editor apply_patch write",
+            fetch="web_fetch web_search",
+        ),
+        names=Names("", "-", sure=False),
+        spot=_spot(f"{_HOME}/hooks/callgate.json"),
+        managed=_spot("/etc/github-copilot/policy.d/callgate.json"),
+        deny=_decision("deny"),
+        ask=_decision("ask"),
+        fails="closed: a hook that crashes or is missing stops the tool; one that is late does not",
+        proven=True,
+        note="The GitHub server that comes with it cannot be wrapped, so its calls are refused in enforce mode.",
     ),
     docs="https://docs.github.com/en/copilot/how-tos/use-copilot-agents/use-copilot-cli",
     blind="The GitHub server that is built in, and servers given with --additional-mcp-config, are in no file.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import OVERWRITTEN, Agent, Paths, Place, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import REASON, Hooks, Keys, Layout, Names, Output, Phase, Spot
 from callgate.model.inventory import Format, Scope
 
 AGENT = Agent(
@@ -37,6 +39,31 @@ AGENT = Agent(
             "claude-plugin",
             unwrappable=OVERWRITTEN,
         ),
+    ),
+    hooks=Hooks(
+        events={
+            "preToolUse": Phase.ASK,
+            "postToolUse": Phase.DONE,
+            "postToolUseFailure": Phase.FAILED,
+            "sessionStart": Phase.BEGIN,
+            "sessionEnd": Phase.END,
+        },
+        tools=tools(runs="Shell", read="Read Grep", write="Write Delete", fetch="WebFetch", other="Task"),
+        names=Names("MCP:", ""),
+        spot=Spot(
+            "~/.cursor/hooks.json",
+            Layout.FLAT,
+            head={"version": 1},
+            typed=False,
+            extra={"failClosed": True},
+        ),
+        keys=Keys(
+            session=(("conversation_id",),), turn=(("generation_id",),), cwd=(("cwd",), ("workspace_roots", "0"))
+        ),
+        deny=Output(json={"permission": "deny", "user_message": REASON, "agent_message": REASON}),
+        allow=Output(json={"permission": "allow"}),
+        fails="closed, by the failClosed that we set",
+        note="Its events do not name the server of an MCP call: a server that is not wrapped is not noticed here.",
     ),
     docs="https://cursor.com/docs/mcp",
     blind="Servers of the team's dashboard, and those that an extension registers by code, are in no file.",

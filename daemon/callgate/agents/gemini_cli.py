@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import REASON, Hooks, Layout, Names, Output, Phase, Spot
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${GEMINI_CLI_HOME:-~}/.gemini"
@@ -45,6 +47,33 @@ AGENT = Agent(
             unwrappable=NEEDS_ROOT,
             note="wins over the user's servers of the same name",
         ),
+    ),
+    hooks=Hooks(
+        events={
+            "BeforeTool": Phase.ASK,
+            "AfterTool": Phase.DONE,
+            "BeforeAgent": Phase.PROMPT,
+            "SessionStart": Phase.BEGIN,
+            "SessionEnd": Phase.END,
+        },
+        tools=tools(
+            runs="run_shell_command",
+            read="read_file read_many_files list_directory glob search_file_content grep_search",
+            write="write_file replace edit",
+            fetch="web_fetch google_web_search",
+        ),
+        names=Names("mcp_", "_"),
+        spot=Spot(
+            f"{_HOME}/settings.json",
+            Layout.GROUPS,
+            format=Format.JSONC,
+            timeout=("timeout", 10_000),
+            extra={"name": "callgate"},
+            matcher="*",
+        ),
+        deny=Output(json={"decision": "deny", "reason": REASON}),
+        proven=True,
+        note="A setting of the user's (hooksConfig) can switch them off.",
     ),
     docs="https://geminicli.com/docs/tools/mcp-server",
 )

@@ -46,7 +46,9 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How the agent joins the name of an MCP server and that of its tool: `prefix + server + separator + tool`."""
+    """How the agent joins the name of an MCP server and that of its tool: `prefix + server + separator + tool`; without
+    a separator the server is not named at all.
+    """
 
     prefix: str
     separator: str
@@ -55,7 +57,7 @@ class Names:
 
     def splits(self, tool: str) -> Iterator[tuple[str, str]]:
         """Each way to read a name as a server and a tool."""
-        if not tool.startswith(self.prefix):
+        if not tool.startswith(self.prefix) or not self.separator:
             return
         rest = tool.removeprefix(self.prefix)
         at = rest.find(self.separator)
@@ -122,11 +124,15 @@ class Spot:
     timeout: tuple[str, int] | None = ("timeout", 10)
     """The key of the time limit, and ten seconds in its unit."""
     extra: Mapping[str, object] = field(default_factory=dict)
-    """More keys of each hook."""
+    """More keys of the hook that asks."""
     matcher: str | None = None
     """What tool events of GROUPS are matched by, where leaving it out does not mean all."""
     head: Mapping[str, object] = field(default_factory=dict)
     """Keys that a new file needs beside `hooks`."""
+    typed: bool = True
+    """Each hook says `"type": "command"`."""
+    hidden_by: str = ""
+    """If this file exists the agent does not read hooks from `path`."""
     trust: str = ""
     """What the user has to do before the agent runs them; empty: nothing."""
 

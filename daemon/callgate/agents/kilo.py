@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, Agent, Paths, Place, app_data, same
+from callgate.agents.plugin_hooks import plugin
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${XDG_CONFIG_HOME:-~/.config}/kilo"
@@ -51,6 +52,7 @@ AGENT = Agent(
             unwrappable=NEEDS_ROOT,
         ),
     ),
+    hooks=plugin(f"{_HOME}/plugin", proven=True),
     docs="https://kilo.ai/docs/automate/mcp/using-in-kilo-code",
     blind="Servers that a plugin's code adds are in no file that can be read.",
 )

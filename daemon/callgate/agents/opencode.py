@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, Agent, Paths, Place, same
+from callgate.agents.plugin_hooks import plugin
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${XDG_CONFIG_HOME:-~/.config}/opencode"
@@ -61,6 +62,7 @@ AGENT = Agent(
             note="merged over the user's entries, key by key",
         ),
     ),
+    hooks=plugin(f"{_HOME}/plugin", proven=True),
     docs="https://opencode.ai/docs/mcp-servers",
     blind="Servers in OPENCODE_CONFIG_CONTENT, and those that a plugin's code adds, are in no file that can be read.",
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
+from callgate.agents.builtin_tools import tools
+from callgate.agents.hooking import Hooks, Layout, Names, Phase, Spot
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${QWEN_HOME:-~/.qwen}"
@@ -42,6 +44,26 @@ AGENT = Agent(
             "gemini",
             unwrappable=NEEDS_ROOT,
         ),
+    ),
+    hooks=Hooks(
+        events={
+            "PreToolUse": Phase.ASK,
+            "PostToolUse": Phase.DONE,
+            "PostToolUseFailure": Phase.FAILED,
+            "UserPromptSubmit": Phase.PROMPT,
+            "SessionStart": Phase.BEGIN,
+            "SessionEnd": Phase.END,
+        },
+        tools=tools(
+            runs="run_shell_command",
+            read="read_file read_many_files list_directory glob grep_search search_file_content",
+            write="write_file edit replace notebook_edit",
+            fetch="web_fetch web_search",
+        ),
+        names=Names("mcp__", "__"),
+        spot=Spot(f"{_HOME}/settings.json", Layout.GROUPS, format=Format.JSONC, timeout=("timeout", 10_000)),
+        proven=True,
+        note="A project's settings can switch them off (disableAllHooks).",
     ),
     docs="https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp",
 )

@@ -97,6 +97,8 @@ class Deed:
     """What a call of an agent's own tool is about to do, read from its arguments (policy.builtin makes it)."""
 
     kind: Doing
+    cwd: str = ""
+    """Where its relative paths begin; empty where the agent does not say."""
     programs: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     """The arguments of the programs."""

@@ -44,8 +44,8 @@ def look(kind: Doing, arguments: Mapping[str, object] | None, cwd: str = "", hom
             files += _patched(arguments)
         found = named({"path": files[:FILES_MAX]}, home, [cwd] if cwd else [])
         found.incomplete |= len(files) > FILES_MAX
-        return _deed(kind, found, writes=found.folders if kind is Doing.WRITE else ())
-    return _deed(kind, named(arguments, home, [cwd] if cwd else []))
+        return _deed(kind, cwd, found, writes=found.folders if kind is Doing.WRITE else ())
+    return _deed(kind, cwd, named(arguments, home, [cwd] if cwd else []))
 
 
 def _shell(arguments: Mapping[str, object], cwd: str, home: str) -> Deed:
@@ -66,6 +66,7 @@ def _shell(arguments: Mapping[str, object], cwd: str, home: str) -> Deed:
     nothing = not lines or len(lines) > LINES_MAX
     return Deed(
         Doing.SHELL,
+        cwd,
         programs=frozenset(line.programs),
         words=frozenset(line.words),
         paths=frozenset(found.paths),
@@ -106,9 +107,10 @@ def _place(word: str) -> str:
     return host if "://" not in word and (_PARTS.match(host) or host.lower() == "localhost") else ""
 
 
-def _deed(kind: Doing, found: Named, writes: Iterable[str] = ()) -> Deed:
+def _deed(kind: Doing, cwd: str, found: Named, writes: Iterable[str] = ()) -> Deed:
     return Deed(
         kind,
+        cwd,
         paths=frozenset(found.paths),
         folders=frozenset(found.folders),
         names=frozenset(found.names),

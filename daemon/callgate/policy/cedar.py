@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from callgate.model.call import Effect, Verdict
 from callgate.policy.facts import Request, Uid
 from callgate.policy.needs import Need
-from callgate.policy.schema import NAMESPACE
+from callgate.policy.schema import BUILTIN, NAMESPACE
 from callgate.policy.slices import Scope
 from callgate.policy.uses import Uses
 
@@ -122,7 +122,7 @@ class Policies:
     def judge(self, request: Request) -> Judged:
         """The verdict on one request. Never raises; what cannot be decided is denied by the rule `policy.error`."""
         try:
-            return self._judge(request)
+            return _unless_forbidden(request, self._judge(request))
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except _UndecidedError as error:
@@ -233,6 +233,14 @@ class Policies:
                 self._sets.clear()
             found = self._sets[key] = cedarpy.PolicySet.from_str("\n".join(policy.text for policy in policies))
         return found
+
+
+def _unless_forbidden(request: Request, judged: Judged) -> Judged:
+    """The agent's own tools need no permit: they are allowed unless a policy says otherwise."""
+    if request.action != BUILTIN or judged.verdict.rule != NOT_PERMITTED:
+        return judged
+    verdict = Verdict(Effect.ALLOW, "builtin", "no policy forbids this tool of the agent's own")
+    return Judged(verdict, judged.policies, judged.observed)
 
 
 class _UndecidedError(Exception):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from callgate.model.call import Effect
 from callgate.policy.cedar import OBSERVE, Policies, Policy
 from callgate.policy.needs import need
-from callgate.policy.schema import ACTIONS, schema
+from callgate.policy.schema import ACTIONS, BUILTIN, schema
 from callgate.policy.slices import scope
 from callgate.policy.statements import Mistake, Statement, split
 from callgate.policy.uses import Uses
@@ -53,9 +53,10 @@ def compile_policies(text: str) -> Policies | tuple[Mistake, ...]:
 
 
 def unpermitted(policies: Policies) -> list[str]:
-    """The actions that no policy permits, whatever the request."""
+    """The actions that no policy permits, whatever the request. The agents' own tools need no permit."""
+    needing = [action for action in ACTIONS if action != BUILTIN]
     return [
-        action for action in ACTIONS if not any(one.permits and one.scope.concerns(action) for one in policies.policies)
+        action for action in needing if not any(one.permits and one.scope.concerns(action) for one in policies.policies)
     ]
 
 

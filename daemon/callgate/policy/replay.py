@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from callgate.model.call import Call, Caller, Effect, Mode, Session
+from callgate.model.call import Call, Caller, Deed, Doing, Effect, Mode, Session
 from callgate.model.event import Event, Row
-from callgate.model.identity import Identified, ServerIdentity
-from callgate.policy import facts
+from callgate.model.identity import BUILTIN, Identified, ServerIdentity
+from callgate.policy import builtin, facts
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.labels import Known
@@ -123,9 +123,21 @@ def _request(row: Row, candidate: Policies, machine: Machine, found: Replayed) -
         found.partial += 1
     size = event.detail.get("bytes")
     call = Call(
-        event.uid, session, "tools/call", event.tool, arguments, size if isinstance(size, int) else 0, truncated=lost
+        event.uid,
+        session,
+        "tools/call",
+        event.tool,
+        arguments,
+        size if isinstance(size, int) else 0,
+        truncated=lost,
+        deed=_deed(event, arguments, machine) if session.server.server.kind == BUILTIN else None,
     )
     return facts.of_call(call, known, mode, moment, candidate.wanted)
+
+
+def _deed(event: Event, arguments: Mapping[str, object] | None, machine: Machine) -> Deed:
+    cwd = event.detail.get("cwd")
+    return builtin.look(Doing(event.detail.get("does")), arguments, cwd if isinstance(cwd, str) else "", machine.home)
 
 
 def _session(event: Event, machine: Machine) -> Session:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callgate.model.call import Call, Caller, Effect, Mode, Session
+from callgate.model.call import Call, Caller, Doing, Effect, Mode, Session
 from callgate.model.identity import Identified, ServerIdentity
-from callgate.policy import facts, labels
+from callgate.policy import builtin, facts, labels
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.labels import Known
-from callgate.policy.schema import CALL, FROM_ARGUMENTS, LAUNCH
+from callgate.policy.schema import ACTIONS, BUILTIN, CALL, FROM_ARGUMENTS, LAUNCH
 from callgate.policy.statements import Mistake
 
 COLUMNS = (
@@ -35,6 +35,8 @@ COLUMNS = (
     "labels",
     "bytes",
     "truncated",
+    "does",
+    "cwd",
     "mode",
     "hour",
     "weekday",
@@ -43,6 +45,7 @@ COLUMNS = (
 """All columns; the first line of a file names those that it has. `effect` and `server` must be among them."""
 CASES_MAX = 10_000
 """Lines of one file."""
+_ACTIONS = {action: action for action in ACTIONS} | {"": CALL, "call": CALL, "launch": LAUNCH, "builtin": BUILTIN}
 _YES = {"no": False, "false": False, "yes": True, "true": True}
 
 
@@ -128,12 +131,12 @@ def _fields(columns: list[str], cells: list[str]) -> dict[str, str]:
 
 
 def _case(line: int, said: Mapping[str, str]) -> Case:
-    action = {"": CALL, "call": CALL, "launch": LAUNCH}.get(said["action"], said["action"])
-    if action not in (CALL, LAUNCH):
-        raise ValueError(f"unknown action {said['action']!r}: expected call or launch")
+    action = _ACTIONS.get(said["action"], "")
+    if not action:
+        raise ValueError(f"unknown action {said['action']!r}: expected call, builtin or launch")
     if action == LAUNCH and (said["tool"] or said["arguments"]):
         raise ValueError("a launch has neither tool nor arguments")
-    if action == CALL and not said["tool"]:
+    if action != LAUNCH and not said["tool"]:
         raise ValueError("a call needs a tool")
     session = _session(said)
     mode = Mode(said["mode"] or Mode.ENFORCE)
@@ -143,15 +146,19 @@ def _case(line: int, said: Mapping[str, str]) -> Case:
         request = facts.of_launch(session, [str(word) for word in argv], said["approval"], mode, moment)
         about = f"launch of {said['server']}"
     else:
-        request = _call(session, said, mode, moment)
+        request = _call(session, said, action, mode, moment)
         about = f"{said['server']} › {said['tool']} {said['arguments']}".strip()
     return Case(line, request, Effect.of(said["effect"]), _rule(said["rule"]), said["note"] or about)
 
 
-def _call(session: Session, said: Mapping[str, str], mode: Mode, moment: Moment) -> Request:
+def _call(session: Session, said: Mapping[str, str], action: str, mode: Mode, moment: Moment) -> Request:
     arguments = _json(said, "arguments", dict, {})
     size = _number(said, "bytes", len(said["arguments"]), 0, 2**53)
-    call = Call("", session, "tools/call", said["tool"], arguments, size, _yes(said, "truncated", otherwise=False))
+    truncated = _yes(said, "truncated", otherwise=False)
+    deed = None
+    if action == BUILTIN:
+        deed = builtin.look(Doing(said["does"] or Doing.OTHER), arguments, said["cwd"], said["home"])
+    call = Call("", session, "tools/call", said["tool"], arguments, size, truncated, deed=deed)
     known = Known(said["approval"], labels.parse(said["labels"]))
     return facts.of_call(call, known, mode, moment, FROM_ARGUMENTS)
 

@@ -157,6 +157,8 @@ class HookDesk:
         said, names = heard.said, heard.hooks.names
         if not said.server and (not said.tool.startswith(names.prefix) or said.tool in heard.hooks.tools):
             return None
+        if not names.separator:
+            return _Server("", said.tool.removeprefix(names.prefix), Identified(_UNKNOWN, "not named"), covered=True)
         live = [each for each in self.live() if self._same(each.caller, heard.caller)]
         entries = self.around.entries(heard.agent)
         known = [each.entry for each in live] + [each.name for each in entries]
@@ -219,6 +221,9 @@ class HookDesk:
             detail["problem"] = said.problem
         payload = {"prompt": said.prompt} if said.phase is Phase.PROMPT else None
         self.gate.note(kind, self._session(heard, None), _with_agent(heard, detail), payload=payload)
+
+
+_UNKNOWN = ServerIdentity("unknown", "?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,9 @@ class Hooker:
     def _look(self, target: Target) -> tuple[bytes | None, str]:
         """The file's bytes (None: there is none), and why it must not be written."""
         path = Path(target.path)
+        hiding = fill(target.spot.hidden_by, self._around) if target.spot.hidden_by else None
+        if hiding is not None and os.path.lexists(hiding):
+            return None, f"the agent reads its hooks from {hiding} instead: put them there by hand"
         if not path.is_symlink() and not path.exists():
             return None, "" if self._may_make(path) else f"{path.parent} cannot be written"
         seen = look(ConfigFile(target.agent, Scope.USER, target.path, target.spot.format, ""), self._home, FILE_MAX)

@@ -34,7 +34,9 @@ def wanted(hooks: Hooks, spot: Spot, launcher: str) -> Wanted:
     """What is to stand in the agent's file so that its events reach `launcher`."""
     items: dict[str, Mapping[str, object]] = {}
     for event, phase in hooks.events.items():
-        one: dict[str, object] = {"type": "command", spot.command: command(launcher, event, phase), **spot.extra}
+        one: dict[str, object] = {"type": "command"} if spot.typed else {}
+        one[spot.command] = command(launcher, event, phase)
+        one |= spot.extra if phase is Phase.ASK else {}
         if spot.timeout is not None:
             one[spot.timeout[0]] = spot.timeout[1]
         if spot.layout is Layout.GROUPS:
