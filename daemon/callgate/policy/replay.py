@@ -137,7 +137,9 @@ def _request(row: Row, candidate: Policies, machine: Machine, found: Replayed) -
 
 def _deed(event: Event, arguments: Mapping[str, object] | None, machine: Machine) -> Deed:
     cwd = event.detail.get("cwd")
-    return builtin.look(Doing(event.detail.get("does")), arguments, cwd if isinstance(cwd, str) else "", machine.home)
+    return builtin.look(
+        Doing(str(event.detail.get("does"))), arguments, cwd if isinstance(cwd, str) else "", machine.home
+    )
 
 
 def _session(event: Event, machine: Machine) -> Session:

@@ -89,7 +89,9 @@ class Hooker:
         """Bring the launchers of installed hooks up to date. What cannot be written is an item."""
         items = []
         there = {record.agent for record in self._journal.records()}
-        for agent in (each for each in ALL if each.id in there and each.id in agents and each.hooks is not None):
+        for agent in ALL:
+            if agent.hooks is None or agent.id not in there or agent.id not in agents:
+                continue
             try:
                 write_hook_launcher(self._folders, agent.id, agent.hooks)
             except CallgateError as error:
