@@ -359,6 +359,8 @@ def _seen(call: Call) -> dict[str, object]:
         said["ids"] = dict(call.ids)
     if call.channel != "mcp":
         said["channel"] = call.channel
+    if call.hook_of:
+        said["hook_of"] = call.hook_of
     if (deed := call.deed) is not None:
         said["does"] = deed.kind.value
         if deed.cwd:

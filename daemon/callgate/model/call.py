@@ -133,5 +133,5 @@ class Call:
     """Who asks: `mcp` (a shim) or `hook`."""
     deed: Deed | None = None
     """For a tool of the agent's own: what it does."""
-    server_name: str = ""
-    """For an MCP call that a hook saw: the server's name in the agent's config."""
+    hook_of: str = ""
+    """The agent whose hook asks, where another agent runs it."""

@@ -149,6 +149,7 @@ class HookDesk:
             ids=said.ids,
             channel="hook",
             deed=heard.deed if server is None else None,
+            hook_of=heard.agent if heard.caller.agent not in (heard.agent, None) else "",
         )
         return self.gate.check(call, retry=bool(said.ids.get("tool_use")), given=given)
 
@@ -205,22 +206,21 @@ class HookDesk:
         session = asked.session if asked is not None else self._session(heard, server)
         if not mcp:
             detail["channel"] = "hook"
-        kind = "hook.answered" if mcp else "call.answered"
-        self.gate.note(kind, session, _with_agent(heard, detail), uid=asked.uid if asked is not None else _uid(heard))
+        uid = asked.uid if asked is not None else _uid(heard)
+        self.gate.note("hook.answered" if mcp else "call.answered", session, _with_agent(heard, detail), uid=uid)
 
     def _tell(self, heard: Heard) -> None:
         said = heard.said
-        kinds = {Phase.PROMPT: "prompt.submitted", Phase.BEGIN: "session.started", Phase.END: "session.ended"}
-        kind = kinds.get(said.phase, "hook.unknown") if said.phase else "hook.unknown"
+        session = self._session(heard, None)
         detail: dict[str, object] = {"ids": dict(said.ids), "bytes": heard.size}
-        if said.cwd:
-            detail["cwd"] = said.cwd
-        if kind == "hook.unknown":
-            detail["event"] = heard.event
-        if said.problem:
-            detail["problem"] = said.problem
-        payload = {"prompt": said.prompt} if said.phase is Phase.PROMPT else None
-        self.gate.note(kind, self._session(heard, None), _with_agent(heard, detail), payload=payload)
+        detail |= {name: text for name, text in (("cwd", said.cwd), ("problem", said.problem)) if text}
+        detail = _with_agent(heard, detail)
+        if said.phase is Phase.PROMPT:
+            self.gate.note("prompt.submitted", session, detail, payload={"prompt": said.prompt})
+        elif said.phase in (Phase.BEGIN, Phase.END):
+            self.gate.note("session.started" if said.phase is Phase.BEGIN else "session.ended", session, detail)
+        else:
+            self.gate.note("hook.unknown", session, detail | {"event": heard.event})
 
 
 _UNKNOWN = ServerIdentity("unknown", "?")

@@ -32,9 +32,7 @@ from callgate.system.files import read_capped, replace_file
 from callgate.system.paths import Folders
 from callgate.system.watch import Watch
 from callgate.wrap.apply import Report, Wrapper
-from callgate.wrap.hooker import NAME as HOOKS
 from callgate.wrap.plan import Plan, Why
-from callgate.wrap.report import Did
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +44,6 @@ NAME_MAX = 60
 """Characters of each."""
 WANTED_MAX = 64 * 1024
 """Bytes of our own note of what is to be kept wrapped."""
-KINDS = {Did.HOOKED: "installed", Did.UNHOOKED: "removed", Did.FAILED: "failed"}
-"""What became of an agent's hooks -> the verb of the event."""
 REST = 3.0
 """Times the length of a look that we rest after it: agents rewrite their files all the time while they work."""
 REST_MAX = 1.0
@@ -305,9 +301,7 @@ class Worker:
     def _report_events(self, report: Report) -> list[Event]:
         return [
             Event(
-                "hooks." + KINDS[item.done]
-                if item.done in (Did.HOOKED, Did.UNHOOKED) or item.code == HOOKS
-                else f"entry.{item.done}",
+                f"entry.{item.done}",
                 time.time_ns(),
                 agent=item.agent,
                 entry=item.entry,

@@ -36,6 +36,15 @@ class CallAsked(Judged):
     truncated: bool = Field(False, description="larger than what is inspected: its arguments were not seen")
     retry: bool = Field(False, description="asked again after the daemon was away")
     payload: Payload | None = Field(None, description="what is said of the arguments")
+    ids: dict[str, str] = Field({}, description="by what other channels know this call: `tool_use`, `session`, ...")
+    channel: str = Field("", description="`hook`: an agent's hook asked, not a shim")
+    event: str = Field("", description="of a spooled row of a hook: the agent's name for the event")
+    hook_of: str = Field("", description="the agent whose hook it is, where another agent ran it")
+    does: str = Field("", description="of a tool of the agent's own: shell, read, write, fetch or other")
+    cwd: str = Field("", description="the folder that it works in")
+    programs: list[str] = Field([], description="programs that its shell command runs, at most 32")
+    hosts: list[str] = Field([], description="hosts that it names, at most 32")
+    opaque: bool = Field(False, description="not all that it runs can be known without running it")
 
 
 class Refused(Detail):
@@ -49,9 +58,12 @@ class Refused(Detail):
 class Answered(Detail):
     """An answer."""
 
-    ms: float = Field(description="milliseconds from the call's going on to the answer")
+    ms: float = Field(0.0, description="milliseconds from the call's going on to the answer")
     bytes: int = Field(description="bytes of the answer")
     error: bool = Field(description="the server says that the call failed")
+    ids: dict[str, str] = Field({}, description="by what other channels know this call")
+    channel: str = Field("", description="`hook`: the tool is the agent's own, and its hook says so")
+    hook_of: str = Field("", description="the agent whose hook it is, where another agent ran it")
 
 
 class Launched(Judged):

@@ -140,6 +140,8 @@ KINDS: Kinds = {
     "entry.unwrapped": Kind("We put an entry back.", EntryDone),
     "entry.repaired": Kind("We repaired the launcher of an entry.", EntryDone),
     "entry.failed": Kind("We could not do that to an entry; the reason says why.", EntryDone),
+    "entry.hooked": Kind("We put our hooks into an agent's file.", EntryDone),
+    "entry.unhooked": Kind("We took our hooks out of an agent's file.", EntryDone),
     "registry.changed": Kind("What is allowed on this machine was changed.", RegistryChanged),
     "registry.updated": Kind("Rules of the registry came into force.", RegistryNews),
     "registry.refused": Kind("What was fetched from the registry was not accepted.", RegistryNews),
