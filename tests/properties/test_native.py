@@ -11,9 +11,9 @@ from callgate.registry.native_drift import compare, merged
 from hypothesis import given
 from hypothesis import strategies as st
 
-words = st.text(max_size=12).filter(lambda text: "\0" not in text and text.isprintable())
+words = st.one_of(st.text(max_size=12), st.sampled_from(["\ud800", "*", "", "a.b", "\x1b[31m", "__proto__"]))
 commands = st.lists(words, min_size=1, max_size=4).map(lambda line: ("/l/launcher", "--", *line))
-urls = st.sampled_from(["https://a.example/mcp", "https://b.example/", "http://127.0.0.1:8080/x"])
+urls = st.sampled_from(["https://a.example/mcp", "https://b.example/", "http://127.0.0.1:8080/x", "https://[bad", ""])
 listed = st.one_of(
     st.builds(lambda name, argv: Listed(name, argv, behind=argv[2:]), words, commands),
     st.builds(lambda name, url: Listed(name, url=url), words, urls),

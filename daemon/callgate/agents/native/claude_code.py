@@ -40,7 +40,7 @@ NATIVE = Native(
         Control.COMMAND: Ability(
             Can.YES, "`allowedMcpServers` `serverCommand`: the whole command line, word by word", Source.RUN
         ),
-        Control.URL: Ability(Can.YES, "`serverUrl`, with `*`", Source.VENDOR),
+        Control.URL: Ability(Can.YES, "`serverUrl`, with `*`", Source.RUN),
         Control.NAME: Ability(Can.YES, "`serverName`; used to deny only, a name is a label", Source.VENDOR),
         Control.HOOKS: Ability(Can.YES, "`allowManagedHooksOnly`", Source.RUN),
         Control.USER: Ability(Can.YES, "`managed-mcp.json`: no other server is loaded", Source.RUN),

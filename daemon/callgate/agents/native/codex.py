@@ -6,6 +6,7 @@ import tomlkit
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted, path_of
+from callgate.agents.native.forms import is_text
 from callgate.model.inventory import Format
 
 _PLACE = Paths(
@@ -22,7 +23,7 @@ def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
     servers: dict[str, object] = {}
     for one in sorted(wanted.allowed, key=lambda one: one.name):
         identity = {"url": one.url} if one.url else {"command": one.argv[0]} if one.argv else None
-        if identity is not None:
+        if identity is not None and is_text(one.name + "".join(identity.values())):
             servers.setdefault(one.name, {"identity": identity})
     does = "starts a server only under its name with its own launcher, or its own address"
     text = tomlkit.dumps({"mcp_servers": servers}) if servers else "[mcp_servers]\n"
@@ -39,7 +40,7 @@ NATIVE = Native(
             "`mcp_servers.NAME.identity.command`, without arguments: hence one launcher for each entry",
             Source.RUN,
         ),
-        Control.URL: Ability(Can.YES, "`mcp_servers.NAME.identity.url`", Source.VENDOR),
+        Control.URL: Ability(Can.YES, "`mcp_servers.NAME.identity.url`", Source.RUN),
         Control.NAME: Ability(Can.PARTLY, "a name counts only together with its command or address", Source.RUN),
         Control.HOOKS: Ability(Can.YES, "`allow_managed_hooks_only`, with `features.hooks` pinned", Source.RUN),
         Control.USER: Ability(Can.YES, "an empty `[mcp_servers]` lets none start", Source.RUN),

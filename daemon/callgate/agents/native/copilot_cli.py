@@ -37,7 +37,7 @@ NATIVE = Native(
         Control.COMMAND: Ability(
             Can.YES, "`allowedMcpServers` `serverCommand`: the whole command line, word by word", Source.RUN
         ),
-        Control.URL: Ability(Can.YES, "`serverUrl`, with `*`", Source.VENDOR),
+        Control.URL: Ability(Can.YES, "`serverUrl`, with `*`", Source.RUN),
         Control.NAME: Ability(Can.YES, "`serverName`; used to deny only, a name is a label", Source.RUN),
         Control.HOOKS: Ability(
             Can.PARTLY, "hooks in `/etc/github-copilot/policy.d` run first; the user's own run too", Source.VENDOR

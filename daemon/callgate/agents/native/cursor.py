@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted
+from callgate.agents.native.forms import is_text
 
 
 def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
@@ -14,7 +15,7 @@ def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
         return ()
     head = "# For the MCP allowlist in the team's dashboard: one pattern a line.\n"
     does = "nothing by itself: patterns to be entered by hand in the team's dashboard"
-    return (Piece("console/cursor.txt", (head + "\n".join(lines) + "\n").encode(), does),)
+    return (Piece("console/cursor.txt", (head + "\n".join(filter(is_text, lines)) + "\n").encode(), does),)
 
 
 NATIVE = Native(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 from callgate.agents.native.control import Listed, Piece, Wanted
 from callgate.model.inventory import Format, KeyPath
@@ -58,3 +59,16 @@ def names(listed: Sequence[Listed], *, patterns: bool) -> list[str]:
     out: whoever can write a config chooses names.
     """
     return sorted({one.name for one in listed if one.name and not (patterns and GLOB & set(one.name))})
+
+
+def is_text(word: str) -> bool:
+    """Can it be written as UTF-8? Names in JSON may hold half of a surrogate pair."""
+    return not any("\ud800" <= char <= "\udfff" for char in word)
+
+
+def host(url: str) -> str | None:
+    """The host of an address; None if it has none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

@@ -27,8 +27,8 @@ NATIVE = Native(
     render=renderer(_PLACE, patterns=False, empty_allows_all=True),
     broken="Gemini CLI does not start",
     notes=(
-        "The lists of system, user and project are intersected, and an empty result counts as no list at all: a user "
-        "who sets an `mcp.allowed` of names that the system's list does not have switches it off.",
+        "The lists of system, user and trusted project are intersected, and an empty result counts as no list at all: "
+        "an `mcp.allowed` of theirs without a name of the system's list switches it off (seen with 0.61.0).",
         "`GEMINI_CLI_SYSTEM_SETTINGS_PATH` in the environment replaces the file.",
     ),
 )
