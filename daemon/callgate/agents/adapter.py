@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callgate.agents.hooking import Hooks
+from callgate.agents.knob import Knob
 from callgate.agents.process import recognise
 from callgate.agents.shadow import Shadow
 from callgate.model.inventory import Format, Scope, Surroundings
@@ -90,6 +91,8 @@ class Agent:
     places: tuple[Place, ...]
     shadow: Shadow | None = None
     hooks: Hooks | None = None
+    knobs: tuple[Knob, ...] = ()
+    """Where the address of its model stands."""
     docs: str = ""
     """Where the vendor documents its servers' configuration."""
     blind: str = ""
@@ -114,6 +117,12 @@ def expand(place: Place, around: Surroundings, project: str | None = None) -> tu
     () when the place does not apply: another system, a variable that is not set or holds a relative path.
     """
     return _expand(place.paths, around, project, escape=place.is_pattern)
+
+
+def knob_files(knob: Knob, around: Surroundings) -> tuple[str, ...]:
+    """Absolute paths of a knob's files on this machine."""
+    filled = (fill(template, around) for template in knob.files)
+    return tuple(dict.fromkeys(path for path in filled if path is not None))
 
 
 def _expand(paths: Paths, around: Surroundings, project: str | None, *, escape: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import CLAUDE_ASK, Hooks, Layout, Names, Phase, Spot
+from callgate.agents.knob import Knob
 from callgate.agents.shadow import Approval, Shadow
 from callgate.model.inventory import Format, Scope
 
@@ -112,6 +113,9 @@ AGENT = Agent(
         ask=CLAUDE_ASK,
         proven=True,
         note="A project's settings can switch user hooks off (disableAllHooks), managed ones not.",
+    ),
+    knobs=(
+        Knob((f"{_HOME}/settings.json",), Format.JSONC, ("env", "ANTHROPIC_BASE_URL"), "https://api.anthropic.com"),
     ),
     docs="https://code.claude.com/docs/en/mcp",
     blind="claude.ai connectors, which come with the login, and servers given with --mcp-config are in no file.",

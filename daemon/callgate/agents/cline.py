@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import Agent, Paths, Place, app_data, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import REASON, Hooks, Keys, Layout, Names, Output, Phase, Spot
+from callgate.agents.knob import ANY, Knob
 from callgate.model.inventory import Format, Scope
 
 _EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
@@ -72,6 +73,13 @@ AGENT = Agent(
         deny=Output(json={"cancel": True, "errorMessage": REASON}),
         proven=True,
         note="A refusal ends the whole task, and the model is not told the reason: the agent knows no other way.",
+    ),
+    knobs=(
+        Knob(
+            ("${CLINE_DIR:-~/.cline}/data/settings/providers.json",),
+            Format.JSON,
+            ("providers", ANY, "settings", "baseUrl"),
+        ),
     ),
     docs="https://docs.cline.bot/mcp/configuring-mcp-servers",
     blind="As an extension Cline runs inside the editor's processes, which are then named as the caller; servers of "

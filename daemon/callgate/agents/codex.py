@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import Hooks, Layout, Names, Phase, Spot
+from callgate.agents.knob import ANY, Knob
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${CODEX_HOME:-~/.codex}"
@@ -58,6 +59,7 @@ AGENT = Agent(
         proven=True,
         note="Whether the hooks are trusted is Codex's own secret; the first row of a session in the log shows it.",
     ),
+    knobs=(Knob((f"{_HOME}/config.toml",), Format.TOML, ("model_providers", ANY, "base_url")),),
     docs="https://developers.openai.com/codex/mcp",
     blind="Servers given with -c on the command line, and those of a configuration profile of device management, "
     "are in no file.",

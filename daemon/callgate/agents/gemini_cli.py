@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import REASON, Hooks, Layout, Names, Output, Phase, Spot
+from callgate.agents.knob import Knob
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${GEMINI_CLI_HOME:-~}/.gemini"
@@ -74,6 +75,14 @@ AGENT = Agent(
         deny=Output(json={"decision": "deny", "reason": REASON}),
         proven=True,
         note="A setting of the user's (hooksConfig) can switch them off.",
+    ),
+    knobs=(
+        Knob(
+            (f"{_HOME}/.env",),
+            Format.DOTENV,
+            ("GOOGLE_GEMINI_BASE_URL",),
+            "https://generativelanguage.googleapis.com",
+        ),
     ),
     docs="https://geminicli.com/docs/tools/mcp-server",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, Agent, Paths, Place, app_data, same
+from callgate.agents.knob import ANY, Knob
 from callgate.agents.plugin_hooks import plugin
 from callgate.model.inventory import Format, Scope
 
@@ -53,6 +54,7 @@ AGENT = Agent(
         ),
     ),
     hooks=plugin(f"{_HOME}/plugin", proven=True),
+    knobs=(Knob((f"{_HOME}/kilo.jsonc", f"{_HOME}/kilo.json"), Format.JSONC, ("provider", ANY, "options", "baseURL")),),
     docs="https://kilo.ai/docs/automate/mcp/using-in-kilo-code",
     blind="Servers that a plugin's code adds are in no file that can be read.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import NEEDS_ROOT, Agent, Paths, Place, same
+from callgate.agents.knob import ANY, Knob
 from callgate.agents.plugin_hooks import plugin
 from callgate.model.inventory import Format, Scope
 
@@ -63,6 +64,11 @@ AGENT = Agent(
         ),
     ),
     hooks=plugin(f"{_HOME}/plugin", proven=True),
+    knobs=(
+        Knob(
+            (f"{_HOME}/opencode.json", f"{_HOME}/opencode.jsonc"), Format.JSONC, ("provider", ANY, "options", "baseURL")
+        ),
+    ),
     docs="https://opencode.ai/docs/mcp-servers",
     blind="Servers in OPENCODE_CONFIG_CONTENT, and those that a plugin's code adds, are in no file that can be read.",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import Hooks, Layout, Names, Phase, Spot
+from callgate.agents.knob import Knob
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${QWEN_HOME:-~/.qwen}"
@@ -65,5 +66,6 @@ AGENT = Agent(
         proven=True,
         note="A project's settings can switch them off (disableAllHooks).",
     ),
+    knobs=(Knob((f"{_HOME}/.env",), Format.DOTENV, ("OPENAI_BASE_URL",)),),
     docs="https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp",
 )

@@ -17,6 +17,7 @@ class Format(StrEnum):
     JSONC = "jsonc"
     TOML = "toml"
     YAML = "yaml"
+    DOTENV = "dotenv"
 
 
 class Scope(StrEnum):

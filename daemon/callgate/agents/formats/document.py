@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 
 from callgate.agents.formats.batch import State, edited
+from callgate.agents.formats.dotenv_text import DotenvText
 from callgate.agents.formats.json_text import JsonText
 from callgate.agents.formats.span import Laid, Span, fault
 from callgate.agents.formats.toml_text import TomlText
@@ -21,6 +22,7 @@ _LANGUAGES: dict[Format, Callable[[str], Laid]] = {
     Format.JSONC: JsonText,
     Format.TOML: TomlText,
     Format.YAML: YamlText,
+    Format.DOTENV: DotenvText,
 }
 
 
