@@ -148,6 +148,18 @@ class Client:
         """Send all events of that moment (nanoseconds) or later again, to one sink or all."""
         return self._post("/v1/export/replay", {"since": since, "sink": sink})
 
+    def models(self) -> Answer:
+        """Whose models are reached through us."""
+        return self._get("/v1/model")
+
+    def route_models(self, agent: str | None = None) -> Answer:
+        """Lead models through us."""
+        return self._post("/v1/model/route", {"agent": agent})
+
+    def unroute_models(self, agent: str | None = None) -> Answer:
+        """Give agents the addresses of their models back."""
+        return self._post("/v1/model/unroute", {"agent": agent})
+
     def reload(self) -> Answer:
         """Read settings and registry again."""
         return self._post("/v1/reload", {})

@@ -184,9 +184,9 @@ class Gate:
         event = self._event("call.refused", session, verdict, uid=session.uid, detail=detail)
         self._stage(replace(event, mode=Mode.ENFORCE.value))
 
-    def record(self, event: Event) -> None:
-        """Write down an event of another part of the daemon."""
-        self._stage(event)
+    def record(self, event: Event, kept: Kept | None = None) -> None:
+        """Write down an event of another part of the daemon, and what is kept of its payload."""
+        self._stage(event, kept)
 
     def commit(self) -> bool:
         """Make all staged rows durable. False if that failed: then the verdicts given since are void, and `in_doubt`

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from callgate.model.call import Effect, Mode
+from callgate.model.channel import ModelRules
 from callgate.model.errors import SettingsError
 from callgate.model.pin import PinRules
 from callgate.settings_export import Export, check
@@ -137,6 +138,7 @@ class Settings:
     registry: Registry = field(default_factory=Registry)
     http: Http = field(default_factory=Http)
     export: Export = field(default_factory=Export)
+    model: ModelRules = field(default_factory=ModelRules)
 
 
 MESSAGE_MAX = 64 * 1024 * 1024
@@ -200,9 +202,7 @@ def _value(wanted: Any, value: Any, key: str) -> Any:
             raise ValueError(f"{key} must be a table")
         return _build(wanted, value, key + ".")  # type: ignore[arg-type]
     if wanted is Effect:
-        if not isinstance(value, str):
-            raise ValueError(f"{key} must be a word: allow, ask or deny")
-        return Effect.of(value)
+        return _effect(value, key)
     if isinstance(wanted, type) and issubclass(wanted, StrEnum):
         try:
             return wanted(value)
@@ -223,3 +223,9 @@ def _values(wanted: Any, value: Any, key: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise ValueError(f"{key} must be a list")
     return tuple(_value(wanted, one, f"{key}[{at}]") for at, one in enumerate(value))
+
+
+def _effect(value: Any, key: str) -> Effect:
+    if not isinstance(value, str):
+        raise ValueError(f"{key} must be a word: allow, ask or deny")
+    return Effect.of(value)

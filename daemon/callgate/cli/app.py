@@ -6,7 +6,20 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from callgate import __version__
-from callgate.cli import checkpoint, control, doctor, export, native, pin_registry, pins, policy, registry, show, verify
+from callgate.cli import (
+    checkpoint,
+    control,
+    doctor,
+    export,
+    model,
+    native,
+    pin_registry,
+    pins,
+    policy,
+    registry,
+    show,
+    verify,
+)
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 from callgate.cli.log import log
@@ -50,6 +63,7 @@ app.add_typer(pins.group)
 app.add_typer(export.group)
 app.add_typer(native.group)
 app.add_typer(checkpoint.group)
+app.add_typer(model.group)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from callgate import __version__
+from callgate.cli import model as models
 from callgate.cli.show import AsJson, client, show_servers, show_skipped
 from callgate.cli.text import cell, console, say, show_json, table
 from callgate.model.call import Mode
@@ -39,6 +40,10 @@ def up(
         bool | None,
         typer.Option("--hooks/--no-hooks", help="Install the agents' own hooks (the default), or take them out."),
     ] = None,
+    model_channel: Annotated[
+        bool,
+        typer.Option("--model-channel", help="Lead agents' requests to their models through the gate too."),
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,9 +60,11 @@ def up(
     if changed and not started:
         daemon.reload()
     report = daemon.wrap()
+    routed = daemon.route_models() if model_channel else None
     state, found = daemon.status(), daemon.inventory()
     if as_json:
-        show_json({"status": state, "inventory": found, "report": report["items"]})
+        said = {"status": state, "inventory": found, "report": report["items"]}
+        show_json(said if routed is None else {**said, "models": routed})
         return
     say(
         "[bold]Callgate {v}[/]  {mode}, daemon {how} (pid {pid})",
@@ -70,6 +77,8 @@ def up(
     _agents(found)
     _hooks(found["hooks"])
     _failures(report["items"])
+    if routed is not None:
+        models.show_routed(routed)
     for problem in state["problems"]:
         say("[red]problem[/] {problem}", problem=problem)
     _next(state, found)
@@ -78,12 +87,14 @@ def up(
 def down(as_json: AsJson = False) -> None:
     """Give every file back byte for byte, and stop the daemon."""
     where = folders(os.environ)
+    given_back = models.take_back()
     report = _unwrap(None, None)
     stopped = background.stop(where)
     if as_json:
-        show_json({"report": report["items"], "stopped": stopped})
+        show_json({"report": report["items"], "models": given_back, "stopped": stopped})
     else:
         _report(report["items"], "nothing was wrapped")
+        models.show_left(given_back)
         say("daemon {how}", how="stopped" if stopped else "was not running")
     _leave_if_failed(report["items"])
 

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from callgate.model.call import Effect, Verdict
+from callgate.model.channel import ModelRules, Secrets
 
 ALLOWED = "model.allowed"
 UNAPPROVED = "model.unapproved"
 EXPOSED = "model.secret"
 UNREAD = "model.unread"
-
-
-class Secrets(StrEnum):
-    """What happens to secrets in what an agent says to a model that is not approved for them."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRules:
-    """The rules of the model channel. Patterns hold `*` and `?`, and are compared in lower case with
-    `HOST/MODEL`.
-    """
-
-    allow: tuple[str, ...] = ()
-    """Models that may be asked; none: all may."""
-    trusted: tuple[str, ...] = ()
-    """Models that may see secrets."""
-    secrets: Secrets = Secrets.ALLOW
-    """What is done where secrets are found in a request to another model."""
 
 
 def judge(rules: ModelRules, host: str, model: str | None, secrets: Sequence[str]) -> Verdict:

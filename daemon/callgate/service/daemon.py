@@ -91,7 +91,8 @@ class Daemon:
         )
         self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")
-        self.survey = Survey(surroundings(os.environ, home).home, self.key)
+        self.around = surroundings(os.environ, home)
+        self.survey = Survey(self.around.home, self.key)
         self.undertaker = ThreadPoolExecutor(1, thread_name_prefix="callgate-reap")
         self.listener = Listener(
             sockets.listen(where.gate_socket), self.gate, self.survey, self.workers, self.undertaker
@@ -103,7 +104,7 @@ class Daemon:
         self.own_files.watch(where.audit, self._reopen, LOG_REPLACED)
         self.own_files.watch(where.gate_socket, self._listen_anew, "the socket of the gate was removed")
         self.loopback = Loopback(self.settings.http.port)
-        self.worker = Worker(where, surroundings(os.environ, home), self)
+        self.worker = Worker(where, self.around, self)
         self.listener.desk.around = AroundHooks(self.survey, self.worker.hooking)
         self.parts = Parts(made_for(self))
         self._stop: asyncio.Event | None = None
@@ -113,23 +114,21 @@ class Daemon:
         """Make events of other parts durable, as one transaction with whatever else is in that turn. True if it
         worked. Blocks; not for the listener's own thread.
         """
-        done: Future[bool] = Future()
 
         def job() -> None:
             for event in events:
                 self.gate.record(event)
 
-        self.listener.submit(job, done.set_result)
-        return done.result()
+        return self.on_gate(job)
 
-    def on_gate(self, job: Callable[[], None]) -> None:
-        """Run a job on the gate's thread, and return when it has run and what it staged is committed."""
+    def on_gate(self, job: Callable[[], None]) -> bool:
+        """Run a job on the gate's thread; True when it has run and what it staged is durable, False if that is lost."""
         if not self.thread.is_alive():
             job()
-            return
+            return True
         done: Future[bool] = Future()
         self.listener.submit(job, done.set_result)
-        done.result()
+        return done.result()
 
     def apply(self, settings: Settings) -> None:
         """Put other settings in force, for calls and for shims."""

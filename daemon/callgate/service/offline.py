@@ -10,6 +10,7 @@ from typing import Any
 from callgate.audit.verdict import judge
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.identity import Identified
+from callgate.modelproxy.routing import Routing
 from callgate.policy import ladder
 from callgate.service.key import KEY_FILE, payload_key
 from callgate.service.registrar import Registrar
@@ -60,6 +61,17 @@ def wrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: 
 def unwrap(env: Mapping[str, str], home: Path | None, agent: str | None, dry_run: bool) -> Json:
     """Give the files back (of `home`, or all that were ever wrapped), or say which would be."""
     return _worker(env, home).unwrap(agent, dry_run=dry_run, whole=home is None)
+
+
+def unroute_models(env: Mapping[str, str], agent: str | None = None) -> Json:
+    """Give agents the addresses of their models back."""
+    where = folders(env)
+    routing = Routing(where.data / "models", surroundings(env, None), load(where.settings).http.port)
+    done, skipped = routing.unroute(agent)
+    return {
+        "unrouted": [{"agent": line.agent, "path": line.path} for line in done],
+        "skipped": [{"path": each.what, "reason": each.reason} for each in skipped],
+    }
 
 
 def verify_offline(where: Folders, since: Path | None = None, key: str = "") -> Json:

@@ -12,6 +12,7 @@ from callgate.service.endings import Endings
 from callgate.service.exporting import Exporting
 from callgate.service.fleet import Fleet
 from callgate.service.loopback import LoopbackPort
+from callgate.service.model_channel import ModelChannel
 from callgate.service.part import Part
 from callgate.service.running import Running
 from callgate.service.usage import Usage
@@ -26,6 +27,7 @@ def made_for(daemon: Running) -> list[Part]:
         LoopbackPort(daemon.loopback),
         Endings(daemon),
         Fleet(daemon),
+        ModelChannel(daemon),
         Exporting(daemon),
         Usage(daemon),
     ]

@@ -9,6 +9,7 @@ from typing import Protocol
 from callgate.audit.store import Reader
 from callgate.gate import Gate
 from callgate.model.event import Event
+from callgate.model.inventory import Surroundings
 from callgate.registry.pinbook import PinBook
 from callgate.server.listener import Listener
 from callgate.server.loopback import Loopback
@@ -26,6 +27,8 @@ class Running(Protocol):
     """
 
     folders: Folders
+    around: Surroundings
+    """Of the person whose agents are governed."""
     settings: Settings
     started: int
     """Nanoseconds since the epoch."""
@@ -47,8 +50,8 @@ class Running(Protocol):
     def record(self, events: list[Event]) -> bool:
         """Make events durable. True if it worked. Blocks; not for the gate's own thread."""
 
-    def on_gate(self, job: Callable[[], None]) -> None:
-        """Run a job on the gate's thread, and return when it has run and what it staged is committed."""
+    def on_gate(self, job: Callable[[], None]) -> bool:
+        """Run a job on the gate's thread; True when it has run and what it staged is durable, False if that is lost."""
 
     def reload(self) -> None:
         """Read settings and registry again. Raises SettingsError and changes nothing if the settings are bad."""
