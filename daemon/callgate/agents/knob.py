@@ -57,11 +57,17 @@ def turn(turned: Turned, address: str) -> list[Edit]:
     return [*made, Put(turned.at, address)]
 
 
-def turn_back(turned: Turned) -> list[Edit]:
-    """The edits that undo `turn`: with it, the document has its original bytes again."""
+def turn_back(document: Document, turned: Turned, address: str) -> list[Edit]:
+    """The edits that undo `turn` in a document that others may have changed since; none where our address is gone.
+
+    In the document that `turn` made, they give the original bytes.
+    """
+    if value_at(document.value, turned.at) != address:
+        return []
     if turned.present:
         return [Put(turned.at, turned.upstream)]
-    return [Drop(turned.at)] if turned.parent else [Drop(turned.at), Drop(turned.at[:-1])]
+    alone = value_at(document.value, turned.at[:-1]) == {turned.at[-1]: address}
+    return [Drop(turned.at), Drop(turned.at[:-1])] if alone and not turned.parent else [Drop(turned.at)]
 
 
 def _places(value: object, at: KeyPath, before: KeyPath = ()) -> list[KeyPath]:

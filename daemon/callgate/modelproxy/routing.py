@@ -19,9 +19,8 @@ from typing import Any
 
 from callgate.agents.adapter import Agent, knob_files
 from callgate.agents.formats.document import Document, edit
-from callgate.agents.formats.values import value_at
 from callgate.agents.knob import Knob, Turned, turn, turn_back, turnable
-from callgate.model.errors import CallgateError, DocumentError
+from callgate.model.errors import CallgateError
 from callgate.model.inventory import Format, Skipped, Surroundings
 from callgate.system.files import locked, read_capped, replace_file, sync_folder
 
@@ -86,7 +85,7 @@ class Routing:
                 for knob in agent.knobs:
                     for path in knob_files(knob, self._around):
                         try:
-                            done += self._turn(agent, knob, Path(path), address)
+                            done += self._turn(agent, knob, self._target(Path(path)), address)
                         except (CallgateError, OSError) as error:
                             skipped.append(Skipped(path, f"the model's address cannot be changed ({error})"))
         return done, skipped
@@ -137,6 +136,13 @@ class Routing:
             raise
         return lines
 
+    def _target(self, path: Path) -> Path:
+        """Where links lead: they stay, and only their target is replaced. Raises CallgateError where it is not ours."""
+        target, home = path.resolve(), Path(self._around.home).resolve()
+        if path.is_symlink() and not target.is_relative_to(home):
+            raise CallgateError(str(path), f"is a link that leads outside of the home, to {target}", "edit it by hand")
+        return target
+
     def _content(self, knob: Knob, path: Path) -> bytes | None:
         """The file's bytes; what a new one would begin with, where the agent means an address that stands nowhere."""
         try:
@@ -169,13 +175,8 @@ def _put_back(record: _Record) -> None:
         return
     data = now
     for line in record.lines:
-        document = Document(data, record.format)
-        if value_at(document.value, line.turned.at) != line.address:
-            continue
-        try:
-            data = edit(data, record.format, turn_back(line.turned))
-        except DocumentError:  # others have put something beside it into the mapping that we had added
-            data = edit(data, record.format, turn_back(line.turned)[:1])
+        if edits := turn_back(Document(data, record.format), line.turned, line.address):
+            data = edit(data, record.format, edits)
     if data != now:
         replace_file(path, data, expected=now)
 

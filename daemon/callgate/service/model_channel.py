@@ -68,7 +68,7 @@ class ModelChannel(Part):
 
     def problems(self) -> list[str]:
         """Records that cannot be read, and addresses of ours that nobody serves."""
-        found = [f"{each.path}: {each.reason}" for each in self._skipped]
+        found = [f"{each.what}: {each.reason}" for each in self._skipped]
         if self._table and self._daemon.loopback.problem:
             found.append("agents' models cannot be reached: `callgate model unroute` gives them their addresses back")
         return found
@@ -77,7 +77,7 @@ class ModelChannel(Part):
         """Each address that leads through us, and what could not be read."""
         return {
             "lines": [_said(line) for line in self._lines],
-            "skipped": [{"path": each.path, "reason": each.reason} for each in self._skipped],
+            "skipped": [{"path": each.what, "reason": each.reason} for each in self._skipped],
             "open": self._leg.open,
         }
 
@@ -126,4 +126,4 @@ def _said(line: Line) -> Json:
 
 
 def _reasons(skipped: list[Skipped]) -> list[dict[str, str]]:
-    return [{"path": each.path, "reason": each.reason} for each in skipped]
+    return [{"path": each.what, "reason": each.reason} for each in skipped]

@@ -114,7 +114,7 @@ BAD: list[tuple[str, Callable[[Path], object], str]] = [
 ]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize(("make", "reason"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_a_bad_file_is_said_and_spoils_nothing_else(home: Path, make: Callable[[Path], object], reason: str) -> None:
     path = home / ".claude.json"
