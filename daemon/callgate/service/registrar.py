@@ -50,7 +50,7 @@ class Registrar:
         where: Folders,
         settings: Registry,
         *,
-        switch: Callable[[Callable[[], None]], None] = lambda job: job(),
+        switch: Callable[[Callable[[], None]], object] = lambda job: job(),
         record: Callable[[list[Event]], object] = lambda events: None,
         launched: Callable[[int], Iterable[str]] = lambda since: (),
         rehearse: Callable[[Allowlist, Policies], str] = lambda rules, policies: "",
