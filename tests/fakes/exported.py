@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,29 @@ DETAILS: dict[str, dict[str, Any]] = {
     "server.started": {"detail": {"pid": 4711}},
     "server.ended": {"detail": {"pid": 4711, "code": 1}},
     "call.refused": {"detail": {"method": "tools/call", "refused": "two ids", "direction": "client"}},
+    "model.asked": {
+        "effect": "deny",
+        "rule": "model.unapproved",
+        "reason": "the model api.example/m is not approved (model.allow)",
+        "mode": "enforce",
+        "detail": {"host": "api.example", "dialect": "messages", "bytes": 900, "model": "m", "tools": 12},
+    },
+    "model.answered": {
+        "detail": {
+            "host": "api.example",
+            "model": "m",
+            "status": 200,
+            "ms": 850.5,
+            "first_ms": 310.25,
+            "bytes": 4096,
+            "input_tokens": 1200,
+            "output_tokens": 35,
+            "stop": "tool_use",
+            "tool_uses": [{"id": "toolu_1", "name": "mcp__files__read_file", "digest": "cd" * 32}],
+        }
+    },
+    "model.routed": {"detail": {"file": "/home/ada/.x", "setting": "env.URL", "upstream": "https://api.example"}},
+    "model.unrouted": {"detail": {"file": "/home/ada/.x", "setting": "env.URL", "upstream": "https://api.example"}},
     "tools.listed": {"detail": {"tools": ["a", "b|c", 'd="e"'], "denied": ["a"], "held": {"a": "pins.text"}}},
     "message.seen": {"detail": {"method": "resources/read", "direction": "client"}},
     "definitions.pinned": {"detail": {"kind": "tool", "count": 3, "steering": ["ignore previous"]}},
@@ -112,17 +136,16 @@ DETAILS: dict[str, dict[str, Any]] = {
 
 
 def samples() -> Iterator[Record]:
-    """A record of each kind, in a chain."""
-    previous = ""
-    for seq, (kind, differs) in enumerate(DETAILS.items(), 1):
+    """A record of each kind, with a number of its own: a new kind changes no other one's files."""
+    for kind, differs in DETAILS.items():
+        seq = zlib.crc32(kind.encode()) % 10_000
         own = (
             {} if kind.split(".")[0] in ("daemon", "log", "machine", "export", "policy", "settings", "spool") else CALL
         )
         event = Event(kind, TIME + seq * 10**9, uid=f"call-{seq}", **{**own, **differs})
-        digest = f"{seq:064x}"
+        digest, previous = f"{seq:064x}", f"{seq - 1:064x}"
         payload = '{"path":"~/.ssh/[redacted:private-key:3f2a9c]"}' if kind == "call.asked" else None
         yield Record(Row(seq, event, digest, payload), previous, test=kind == "export.test")
-        previous = digest
 
 
 def rendered() -> Iterator[tuple[Path, str]]:

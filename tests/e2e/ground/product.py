@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,11 @@ class Product:
         self.state = self._root / "state"
         self.home = home or self._root / "home"
         self.home.mkdir(exist_ok=True)
+        self.state.mkdir()
+        (self.state / "config").mkdir(mode=0o700)
+        with socket.create_server(("127.0.0.1", 0)) as one:  # a port of its own: another test may run beside this one
+            self.port = int(one.getsockname()[1])
+        (self.state / "config" / "settings.toml").write_text(f"[http]\nport = {self.port}\n")
         self.env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),

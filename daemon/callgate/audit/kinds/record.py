@@ -7,11 +7,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from callgate.audit.kinds import calls, export, hooks, integrity, machine
+from callgate.audit.kinds import calls, export, hooks, integrity, machine, models
 from callgate.audit.kinds.detail import Kinds
 from callgate.model.event import SCHEMA
 
-KINDS: Kinds = {**calls.KINDS, **hooks.KINDS, **machine.KINDS, **integrity.KINDS, **export.KINDS}
+KINDS: Kinds = {
+    **calls.KINDS,
+    **hooks.KINDS,
+    **models.KINDS,
+    **machine.KINDS,
+    **integrity.KINDS,
+    **export.KINDS,
+}
 """Every kind of event that is ever written. A new kind gets its line in one of these modules."""
 
 
