@@ -7,6 +7,7 @@ agents without a better rule know it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ FLEET_LAUNCHERS = {
     "windows": "C:\\Users\\*\\AppData\\Local\\callgate\\launchers\\{agent}\\*",
 }
 """Where launchers lie on a machine whose folders nobody has moved (system.paths.folders), per system."""
+
+_OURS = re.compile(r"http://127\.0\.0\.1:\d{1,5}/\w+/(?=[0-9a-f]{32,}$)")
+"""An address of our own loopback port up to its token (server.loopback)."""
 
 _ORDER = (Scope.USER, Scope.LOCAL, Scope.PROJECT, Scope.SYSTEM, Scope.PLUGIN)
 
@@ -99,6 +103,8 @@ def _sorted(rules: Allowlist, found: Iterable[Found], native: Native, now: float
 
 def _listed(one: Found) -> Listed:
     if one.entry.transport is Transport.HTTP:
+        if ours := _OURS.match(one.entry.url or ""):
+            return Listed(one.entry.name, pattern=ours[0] + "*")
         return Listed(one.entry.name, url=None if one.secret else one.entry.url)
     if one.secret:
         return Listed(one.entry.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from callgate.agents.native.control import Native
@@ -156,3 +157,23 @@ def test_a_fleet_is_never_given_an_allow_list_of_exact_commands(one: Native, sys
     for piece in made.pieces:
         assert b"serverCommand" not in piece.text and b"allowedMcpServers" not in piece.text
     assert made.pieces or made.remarks
+
+
+def test_the_token_in_an_address_of_our_own_port_is_in_no_file() -> None:
+    token = "0123456789abcdef" * 2
+    behind = remote("x", f"http://127.0.0.1:4312/mcp/{token}")
+    behind = replace(behind, server=Identified(ServerIdentity("url", "https://x.example/mcp"), "its route"))
+    for one in NATIVES:
+        entry = replace(behind, entry=replace(behind.entry, agent=one.agent))
+        made = machine(rules(url=Effect.ALLOW), [entry], one, "linux", NOW)
+        for piece in made.pieces:
+            assert token.encode() not in piece.text
+            if b"serverUrl" in piece.text or b"mcpPermissions" in piece.text:
+                assert b"http://127.0.0.1:4312/mcp/*" in piece.text
+
+
+def test_a_denied_server_behind_our_own_port_does_not_close_the_port_to_others() -> None:
+    behind = remote("x", "http://127.0.0.1:4312/mcp/" + "0123456789abcdef" * 2)
+    behind = replace(behind, server=Identified(ServerIdentity("url", "https://x.example/mcp"), "its route"))
+    made = machine(rules(url=Effect.DENY), [behind], native(), "linux", NOW)
+    assert told(made)["deniedMcpServers"] == [{"serverUrl": "https://x.example/mcp"}, {"serverName": "x"}]

@@ -50,6 +50,7 @@ NATIVE = Native(
     broken="Codex does not start",
     notes=(
         "Two entries of one name (a project's and the user's) share one identity: the other one is refused.",
+        "A remote server that is reached through Callgate's own port has a secret address: it is on no list.",
         "Put `[mcp_servers]` into the organisation's own requirements.toml; its other tables stay.",
     ),
 )

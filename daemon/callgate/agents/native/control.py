@@ -61,6 +61,10 @@ class Listed:
     argv: tuple[str, ...] = ()
     """The command line exactly as the entry has it; empty for a remote server."""
     url: str | None = None
+    pattern: str = ""
+    """For a remote server that is reached through our loopback port: that port's addresses of this kind, with `*` in
+    the place of the token, which is not to stand in a file that everyone can read.
+    """
     behind: tuple[str, ...] = ()
     """The command line behind our launcher, for an entry that starts one."""
 

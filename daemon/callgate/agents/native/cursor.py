@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted
-from callgate.agents.native.forms import is_text
+from callgate.agents.native.forms import addresses, is_text
 
 
 def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
     commands = {one.argv[0] for one in wanted.allowed if one.argv} if wanted.exact else set(wanted.launchers)
-    urls = {*wanted.urls, *(one.url for one in wanted.allowed if one.url)}
-    lines = [*(f"command {one}" for one in sorted(commands)), *(f"url {one}" for one in sorted(urls))]
+    urls = addresses(wanted)
+    lines = [*(f"command {one}" for one in sorted(commands)), *(f"url {one}" for one in urls)]
     if not lines:
         return ()
     head = "# For the MCP allowlist in the team's dashboard: one pattern a line.\n"

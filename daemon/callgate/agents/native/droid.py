@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted, path_of
-from callgate.agents.native.forms import host, json_piece
+from callgate.agents.native.forms import addresses, host, json_piece
 
 _PLACE = Paths(
     linux=("/etc/factory/settings.json",),
@@ -17,7 +17,7 @@ def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
     local = {one.argv[0] for one in wanted.allowed if one.argv}
     if not wanted.exact:
         local = {place.rpartition("*")[0].rpartition("*")[2] or place for place in wanted.launchers}
-    urls = {*wanted.urls, *(one.url for one in wanted.allowed if one.url)}
+    urls = addresses(wanted)
     hosts = {found for url in urls if (found := host(url))}
     policy = {"enabled": True, "allowlist": [*sorted(local), *sorted(hosts)]}
     does = "starts only servers whose command line holds a launcher's path, and reaches only approved hosts"

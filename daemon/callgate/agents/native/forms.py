@@ -29,19 +29,24 @@ def matchers(listed: Iterable[Listed], urls: Iterable[str], *, names: bool = Fal
     Of an entry behind a launcher a deny list names the command line behind it as well.
     """
     commands: set[tuple[str, ...]] = set()
-    addresses = set(urls)
+    reached = set(urls)
     said: set[str] = set()
     for one in listed:
         commands |= {one.argv} - {()}
         if names:
             commands |= {one.behind} - {()}
             said |= {one.name} - {""}
-        if one.url:
-            addresses.add(one.url)
+        reached |= {one.url or "", "" if names else one.pattern} - {""}  # a pattern would deny others' addresses too
     found: list[dict[str, object]] = [{"serverCommand": list(argv)} for argv in sorted(commands)]
-    found += [{"serverUrl": url} for url in sorted(addresses)]
+    found += [{"serverUrl": url} for url in sorted(reached)]
     found += [{"serverName": name} for name in sorted(said)]
     return found
+
+
+def addresses(wanted: Wanted) -> list[str]:
+    """What may be reached, for agents that take `*` in an address; each once, sorted."""
+    entries = (word for one in wanted.allowed for word in (one.url, one.pattern) if word)
+    return sorted({*wanted.urls, *entries})
 
 
 def allowed_matchers(wanted: Wanted) -> list[dict[str, object]] | None:
