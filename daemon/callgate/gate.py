@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 NAMED_MAX = 32
 """Programs and hosts of one call that its row names."""
+JUDGED_MAX = 100
+"""Tools of one listing that the policy is asked about: half a millisecond each where there are 200 policies, in which
+no call is answered. Others are shown, and refused when they are called."""
 
 
 class Pins(Protocol):
@@ -143,7 +146,11 @@ class Gate:
             hidden = ladder.judge_listing(
                 self.rules(), session.server, listing.names, self.settings.on_doubt, self._seconds(), judged.verdicts
             )
+            refused = self._never_permitted(session, listing, set(hidden))
+            hidden += refused
             said: dict[str, object] = {"tools": listing.names, "denied": hidden}
+            if refused:
+                said["policy"] = refused
             if judged.verdicts:
                 said["held"] = {name: verdict.rule for name, verdict in judged.verdicts.items()}
             if listing.nameless:
@@ -152,6 +159,19 @@ class Gate:
         else:
             hidden = [name for name, verdict in judged.verdicts.items() if verdict.effect is Effect.DENY]
         return [*hidden, *listing.nameless] if self.settings.mode is Mode.ENFORCE else []
+
+    def _never_permitted(self, session: Session, listing: Listing, hidden: set[str]) -> list[str]:
+        """The tools of a listing that the policy denies whatever they would be called with."""
+        policies, rules = self.policies(), self.rules()
+        if policies is None or rules is None or self.now() < self.suspended_until:
+            return []
+        found = []
+        for name in [name for name in listing.names if name not in hidden][:JUDGED_MAX]:
+            known = rules.known(session.server.server, name)
+            call = Call("", session, "tools/call", name)
+            if policies.never(facts.of_call(call, known, self.settings.mode, self._moment(), policies.wanted)):
+                found.append(name)
+        return found
 
     @property
     def pin_rules(self) -> PinRules:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import cedarpy
 from asked import call, launch, session
 from callgate.model.call import Effect
 from callgate.model.identity import ServerIdentity
-from callgate.policy.cedar import Policies
+from callgate.policy.cedar import SETTLED, Policies
 from callgate.policy.compiling import compile_policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.needs import _like
-from callgate.policy.schema import schema
+from callgate.policy.schema import CALL, schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,6 +149,20 @@ def test_a_verdict_that_was_kept_is_the_one_that_would_be_given(texts: list[str]
     ours = compiled(texts)
     for asked in (*questions, *questions):
         assert ours.judge(asked) == compiled(texts).judge(asked)
+
+
+@given(SETS, request(), st.lists(request(), min_size=1, max_size=4))
+def test_what_is_never_permitted_is_denied_whatever_it_is_called_with(
+    texts: list[str], asked: Request, others: list[Request]
+) -> None:
+    found = compiled(texts)
+    settled = {name: asked.context[name] for name in SETTLED if name in asked.context}
+    bare = {**{name: fact for name, fact in call().context.items() if name not in SETTLED}, **settled}
+    if asked.action == CALL and found.never(replace(asked, context=bare)):
+        for one in [asked, *others]:
+            loose = {name: fact for name, fact in one.context.items() if name not in {*SETTLED, "argv"}}
+            effect = found.judge(replace(asked, context={**bare, **loose})).verdict.effect
+            assert effect is Effect.DENY
 
 
 def plainly(texts: list[str], asked: Request) -> Effect:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import asked
 import pytest
 from callgate.audit.store import Filter, Reader, Writer
-from callgate.gate import Gate
+from callgate.detect.listing import Listing, read
+from callgate.gate import JUDGED_MAX, Gate
 from callgate.model.call import Call, Effect, Mode
 from callgate.model.event import Event
+from callgate.model.pin import Kind
 from callgate.policy.allowlist import Allowlist, Approval
 from callgate.policy.cedar import Policies
 from callgate.settings import Durability, Settings
@@ -124,3 +127,50 @@ def test_a_call_that_is_asked_again_gets_the_same_verdict_from_its_row(place: Pl
     place.policies = None
     again = Call(f"u-{place.count}", asked.session(), "tools/call", "read", {"p": "~/.ssh/id"}, 50)
     assert place.gate.check(again, retry=True).rule == first[1] == "policy:no-keys"
+
+
+def listing(*names: str) -> Listing:
+    said = {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": name, "inputSchema": {}} for name in names]}}
+    return read(Kind.TOOL, json.dumps(said))
+
+
+READS = f'@id("reads") permit({CALLS}) when {{ context.tool like "read*" }};'
+NO_SEND = f'@id("no-send") forbid({CALLS}) when {{ context.labels.contains("does:send") }};'
+
+
+@pytest.mark.parametrize(
+    ("text", "approved", "hidden"),
+    [
+        (NO_KEYS, True, []),
+        (ASK_WRITE, True, []),
+        (READS, False, ["list", "mail"]),
+        (READS + f'@id("late") permit({CALLS}) when {{ context.hour > 20 }};', False, []),
+        (READS + f'@id("ask") @effect("ask") permit({CALLS}) when {{ context.tool == "list" }};', False, ["mail"]),
+        (f'@id("no") forbid({CALLS}) when {{ context.tool == "list" && context.bytes > 5 }};', True, []),
+        (f'@id("no") forbid({CALLS}) when {{ context.tool == "list" && context.user == "ann" }};', True, ["list"]),
+        (f'@id("no") forbid({CALLS}) when {{ context.tool == "list" && context.user == "bob" }};', True, []),
+        ('@id("launch") permit(principal, action == Callgate::Action::"server:launch", resource);', False,
+         ["read", "list", "mail"]),
+        (NO_SEND, True, ["mail"]),
+        (NO_SEND.replace("forbid", '@effect("observe") forbid'), True, []),
+    ],
+)  # fmt: skip
+def test_a_tool_that_the_policy_denies_in_any_case_is_not_shown(
+    place: Place, text: str, approved: bool, hidden: list[str]
+) -> None:
+    labels = {"mail": frozenset({"does:send"})}
+    place.rules = Allowlist((replace(APPROVED, labels=labels),))
+    place.policies = asked.policies(text, approved=approved)
+    shown = listing("read", "list", "mail", "delete")
+    assert place.gate.hide(asked.session(), shown) == ["delete", *hidden]
+    for name in hidden:
+        assert place.call(name, p="/tmp/x")[0] is Effect.DENY
+    place.gate.suspended_until = place.now + 1
+    assert place.gate.hide(asked.session(), shown) == ["delete"], "break-glass lets them be called"
+
+
+def test_of_a_flood_of_tools_the_first_are_hidden_and_all_are_refused(place: Place) -> None:
+    place.policies = asked.policies(READS, approved=False)
+    names = [f"tool{number}" for number in range(JUDGED_MAX + 5)]
+    assert place.gate.hide(asked.session(), listing(*names)) == names[:JUDGED_MAX]
+    assert place.call(names[-1])[:2] == (Effect.DENY, "policy.none")

@@ -38,6 +38,13 @@ NAMED_MAX = 16
 _NUMBERED = re.compile(r"`policy(\d{1,6})`")
 
 
+SETTLED = frozenset(
+    {"agent", "agentProven", "user", "entry", "server", "serverKind", "serverName", "serverVersion", "approval", "tool"}
+    | {"labels"}
+)
+"""Facts that are the same in every call of a tool in one session."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One policy of a set."""
@@ -130,6 +137,30 @@ class Policies:
         except BaseException as error:  # noqa: BLE001 - a panic of the engine is no Exception, and must deny as well
             return _failed(f"the engine failed ({type(error).__name__}: {error})"[:PROBLEM_MAX])
 
+    def never(self, request: Request) -> bool:
+        """Is a call of this tool by this caller denied whatever its arguments, size and time are? False where that
+        cannot be told. `request` is one without arguments. Never raises.
+
+        Only policies that look at nothing but SETTLED facts are asked: of the others a call may decide.
+        """
+        able = [policy for policy in self.policies if policy.scope.reaches(request)]
+        settled = [policy for policy in able if policy.facts <= SETTLED]
+        told = [policy for policy in settled if policy.permits or policy.effect == Effect.DENY.word]
+        open_end = any(policy.permits and policy not in settled for policy in able)
+        if not any(policy.permits for policy in able):
+            return True
+        if open_end and all(policy.permits for policy in told):
+            return False
+        key = (request.action, request.principals, request.resources)
+        try:
+            ready = self._prepared.get(key) or self._prepare(key, request)
+            allowed, deciding = self._evaluate(ready, _layer(told, request), self._asked(request), request)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException:  # noqa: BLE001 - as in `judge`; a tool that is shown in vain is refused when it is called
+            return False
+        return not allowed and (bool(deciding) or not open_end)
+
     def _judge(self, request: Request) -> Judged:
         key = (request.action, request.principals, request.resources)
         ready = self._prepared.get(key) or self._prepare(key, request)
@@ -157,19 +188,22 @@ class Policies:
 
     def _decide(self, ready: _Prepared, request: Request) -> Judged:
         """Raises _UndecidedError."""
-        asked = {
-            "principal": _json_uid(request.principals[0]),
-            "action": f'{NAMESPACE}::Action::"{request.action}"',
-            "resource": _json_uid(request.resources[0]),
-            "context": json.dumps(
-                {name: self.uses.reduced(name, fact) for name, fact in request.context.items() if name in self.wanted}
-            ),
-        }
+        asked = self._asked(request)
         allowed, deciding = self._evaluate(ready, ready.deciding, asked, request)
         _, aside = self._evaluate(ready, ready.aside, asked, request)
         observed = tuple(policy.id for policy in aside if policy.effect == OBSERVE)
         asking = [policy for policy in aside if policy.effect != OBSERVE]
         return self._weighed(allowed, deciding, asking, observed)
+
+    def _asked(self, request: Request) -> dict[str, Any]:
+        """The request as Cedar takes it."""
+        wanted = {name: fact for name, fact in request.context.items() if name in self.wanted}
+        return {
+            "principal": _json_uid(request.principals[0]),
+            "action": f'{NAMESPACE}::Action::"{request.action}"',
+            "resource": _json_uid(request.resources[0]),
+            "context": json.dumps({name: self.uses.reduced(name, fact) for name, fact in wanted.items()}),
+        }
 
     def _evaluate(
         self, ready: _Prepared, layer: _Layer, asked: dict[str, Any], request: Request
