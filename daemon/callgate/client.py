@@ -71,6 +71,10 @@ class Client:
         """Calls, verdicts, bytes and time `by` user, agent, server or tool, of a time (`since`, `until`)."""
         return self._get("/v1/usage", query)
 
+    def report(self, query: Mapping[str, str | int]) -> Answer:
+        """Inventory, usage, denials, findings, coverage and control sets, of a time (`since`, `until`)."""
+        return self._get("/v1/report", query)
+
     def event(self, ref: str) -> Answer:
         """All rows of one call or thing, by sequence number or uid, with what was kept of its arguments."""
         return self._get("/v1/events/" + _quoted(ref))

@@ -23,6 +23,7 @@ from callgate.cli import (
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 from callgate.cli.log import log
+from callgate.cli.report import report
 from callgate.cli.usage import usage
 
 USAGE = 2
@@ -46,6 +47,7 @@ for function in (
     show.explain,
     verify.verify,
     usage,
+    report,
     doctor.doctor,
     control.allow,
     control.deny,

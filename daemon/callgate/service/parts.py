@@ -14,6 +14,7 @@ from callgate.service.fleet import Fleet
 from callgate.service.loopback import LoopbackPort
 from callgate.service.model_channel import ModelChannel
 from callgate.service.part import Part
+from callgate.service.report import Reporting
 from callgate.service.running import Running
 from callgate.service.usage import Usage
 
@@ -30,6 +31,7 @@ def made_for(daemon: Running) -> list[Part]:
         ModelChannel(daemon),
         Exporting(daemon),
         Usage(daemon),
+        Reporting(daemon),
     ]
 
 

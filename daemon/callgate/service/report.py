@@ -1,0 +1,153 @@
+"""A report of some time as one document: inventory, usage, denials, findings, coverage, and what it is evidence of."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from aiohttp import web
+
+from callgate import __version__
+from callgate.audit.indexing import usage
+from callgate.audit.tally import Cells
+from callgate.model.errors import AuditError, CallgateError
+from callgate.model.identity import Identified
+from callgate.policy import ladder
+from callgate.server.door import Json, Route
+from callgate.service.part import Part
+from callgate.service.running import Running
+from callgate.service.usage import grouped, moment
+from callgate.service.worker import describe
+
+TOP = 25
+"""Groups of each kind in a report, those with the most calls; `callgate usage --json` gives all."""
+FINDINGS = (
+    "definition.changed", "tool.shadowed", "call.refused", "entry.added", "entry.changed", "entry.removed",
+    "entry.failed", "registry.refused", "registry.stale", "registry.changed", "registry.updated", "approval.ending",
+    "policy.changed", "policy.warned", "policy.suspended", "daemon.disturbed", "spool.unreadable", "log.broken",
+    "log.gap",
+)  # fmt: skip
+"""Kinds of events that a report counts, whether there were any or not."""
+MADE = ("registry.changed", "registry.updated", "policy.changed", "entry.added", "entry.removed")
+UNUSUAL = frozenset(FINDINGS) - frozenset(MADE)
+"""Those of them that are findings; the others are changes that somebody made."""
+
+
+class Reporting(Part):
+    """Answers `GET /v1/report`."""
+
+    name = "report"
+
+    def __init__(self, daemon: Running) -> None:
+        self._daemon = daemon
+
+    def routes(self) -> Mapping[str, Route]:
+        """Its place in the local API."""
+        return {"GET /v1/report": self._answer}
+
+    def _answer(self, request: web.Request, _: Json) -> Json:
+        since, until = (moment(request.query.get(name, "0"), name) for name in ("since", "until"))
+        daemon = self._daemon
+        try:
+            cells = usage(daemon.reader, since, until)
+            rows = daemon.reader.counts()["rows"]
+        except AuditError as error:
+            raise CallgateError("report", str(error)) from error
+        settings, inventory = daemon.settings, describe(daemon.worker, self._verdict)
+        known = figures(cells, inventory, rows, settings.audit.retention_days)
+        return {
+            "made": time.time_ns(),
+            "since": since,
+            "until": until,
+            "version": __version__,
+            "mode": settings.mode.value,
+            "log": {
+                "rows": rows,
+                "retention_days": settings.audit.retention_days,
+                "durability": settings.audit.durability.value,
+                "payload": settings.audit.payload.value,
+            },
+            **summary(cells, inventory),
+            "figures": known,
+            "frameworks": mapped(known),
+            "problems": list(daemon.problems()),
+        }
+
+    def _verdict(self, identified: Identified) -> Json:
+        rules, doubt = self._daemon.registry.rules, self._daemon.settings.on_doubt
+        verdict = ladder.judge_launch(rules, identified, doubt, time.time())
+        return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
+
+
+def summary(cells: Cells, inventory: Json) -> Json:
+    """What the rows and the inventory come to."""
+    denials = [
+        {**which._asdict(), "calls": sums.rows}
+        for which, sums in cells.items()
+        if which.effect in ("deny", "ask") and sums.rows
+    ]
+    kinds = _kinds(cells)
+    states = [server["state"] for server in inventory["servers"]]
+    return {
+        "inventory": {"agents": inventory["agents"], "servers": inventory["servers"]},
+        "usage": {by: grouped(cells, by)[:TOP] for by in ("agent", "server", "tool", "user")},
+        "denials": sorted(denials, key=lambda one: (-one["calls"], *map(str, one.values())))[:TOP],
+        "events": {kind: kinds.get(kind, 0) for kind in FINDINGS},
+        "coverage": {
+            "states": {state: states.count(state) for state in sorted(set(states))},
+            "open": [server for server in inventory["servers"] if server["state"] != "wrapped"],
+            "blind": inventory["blind"],
+            "skipped": inventory["skipped"],
+        },
+    }
+
+
+def figures(cells: Cells, inventory: Json, rows: int, retention_days: int) -> dict[str, int]:
+    """Every figure that a control's evidence may name."""
+    total = {"calls": 0, "denied": 0, "asked": 0, "would_deny": 0}
+    for group in grouped(cells, "agent"):
+        for name in total:
+            total[name] += group[name]
+    kinds = _kinds(cells)
+    servers = inventory["servers"]
+    return {
+        **{kind: kinds.get(kind, 0) for kind in FINDINGS},
+        **{name: total[name] for name in ("calls", "denied", "would_deny")},
+        "ask": total["asked"],
+        "findings": sum(kinds.get(kind, 0) for kind in UNUSUAL),
+        "users": len(grouped(cells, "user")),
+        "agents": len(inventory["agents"]),
+        "servers": len({server["identity"] for server in servers}),
+        "unlisted": len({server["identity"] for server in servers if server["effect"] != "allow"}),
+        "open": sum(server["state"] != "wrapped" for server in servers),
+        "rows": rows,
+        "retention_days": retention_days,
+    }
+
+
+@cache
+def frameworks() -> list[dict[str, Any]]:
+    """The control sets, as the data file states them."""
+    text = resources.files("callgate.service").joinpath("controls.toml").read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = tomllib.loads(text)["framework"]
+    return found
+
+
+def mapped(known: Mapping[str, int]) -> list[Json]:
+    """The control sets, each item with the figures that are evidence for it."""
+    return [{**one, "items": [_proved(item, known) for item in one["items"]]} for one in frameworks()]
+
+
+def _proved(item: Json, known: Mapping[str, int]) -> Json:
+    return {**item, "evidence": {name: known[name] for name in item["evidence"]}}
+
+
+def _kinds(cells: Cells) -> dict[str, int]:
+    kinds: dict[str, int] = {}
+    for which, sums in cells.items():
+        kinds[which.kind] = kinds.get(which.kind, 0) + sums.rows
+    return kinds
