@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from callgate.audit import headfile, opening, schema, tree
+from callgate.audit import headfile, opening, tree
 from callgate.audit.check import START, Check, Stored, Verification
 from callgate.audit.log import SEQ_MAX, decode, quoted
-from callgate.audit.merkle import Frontier, consistency, frontier_of
 from callgate.audit.opening import mark
+from callgate.audit.proofs import reading
 from callgate.audit.searching import BLOCK, Block, Reached, SearchIndex, Wanted
 from callgate.audit.signed import Comparison
 from callgate.audit.tally import Awaited, Combination, Tally, plain
@@ -29,8 +28,6 @@ ABOUT_MAX = 1000
 """Rows of one call or thing that are shown together."""
 RECENT_ROWS = 100_000
 """Rows, newest last, among which `recent` looks."""
-NEWEST_ROWS = 100
-"""Rows among which the latest time is looked for."""
 DAY = 24 * 3600 * 10**9
 """Nanoseconds."""
 
@@ -187,51 +184,9 @@ class Reader:
             _check_all(connection, check, at, end, signed)
             return check.finish(head)
 
-    def origin(self) -> str | None:
-        """The log's name in its checkpoints; empty if it was taken away, None if this is a log of earlier versions,
-        which had none. Raises AuditError."""
-        with self._open() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] < schema.VERSION:
-                return None
-            return opening.origin(connection) or ""
-
-    def newest_time(self) -> int | None:
-        """The latest time among the last rows (nanoseconds). Raises AuditError."""
-        with self._open() as connection:
-            rows = connection.execute("SELECT time FROM event ORDER BY seq DESC LIMIT ?", (NEWEST_ROWS,))
-            return max((time for (time,) in rows if type(time) is int), default=None)
-
-    def frontier(self, size: int) -> Frontier:
-        """The frontier of the tree over the first `size` rows. Raises AuditError."""
-        with self._open() as connection:
-            connection.execute("BEGIN")
-            return frontier_of(size, tree.nodes(connection))
-
-    def consistency(self, old: int, size: int) -> list[bytes]:
-        """The proof that the log of `old` rows is the beginning of that of `size` rows. Raises AuditError."""
-        with self._open() as connection:
-            connection.execute("BEGIN")
-            return consistency(old, size, tree.nodes(connection))
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """A connection that cannot write."""
-        try:
-            connection = sqlite3.connect(
-                f"file:{quote(str(self._path))}?mode=ro",
-                uri=True,
-                timeout=opening.BUSY_MS / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            connection.text_factory = bytes  # a tamperer's text need not be UTF-8
-            try:
-                connection.execute("PRAGMA query_only = ON")
-                yield connection
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            raise opening.refused(self._path, error) from error
+        return reading(self._path)
 
     @contextlib.contextmanager
     def _asked(self) -> Iterator[Database]:

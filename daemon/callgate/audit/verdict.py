@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from callgate.audit import checkpoints
+from callgate.audit.bundle import moment
 from callgate.audit.check import Verification
 from callgate.audit.note import Checkpoint, Key, Note
+from callgate.audit.proofs import Proofs
 from callgate.audit.signed import Comparison, Proved, Sealed, sealed_by, seen_by, trusted
 from callgate.audit.store import Reader
 from callgate.model.errors import AuditError
@@ -31,7 +32,7 @@ def judge(log: Path, trust: Trust, since: str = "") -> dict[str, Any]:
     but only held against it. Raises AuditError if there is no log, or the checkpoint is none of this log's."""
     book = checkpoints.read(log)  # before the rows: it may then be behind them, never ahead
     reader = Reader(log)
-    named = reader.origin()
+    named = Proofs(log).origin()
     if named is None:
         return _told(reader.verify(), Proved("", 0, None, 0, (), ()), trust, None)
     origin = named or (book.sealed[-1].checkpoint.origin if book.sealed else "")
@@ -104,8 +105,7 @@ def _proved(rows: Verification, proved: Proved, since: Checkpoint | None) -> lis
             f" ({proved.checkpoints:,} checkpoints of the key {proved.key.fingerprint[:16]})"
         )
     for name, size, when in proved.witnesses:
-        moment = time.strftime("%F %T", time.gmtime(when))
-        told.append(f"rows 1 to {size:,}: written before {moment} UTC, says the witness {name}")
+        told.append(f"rows 1 to {size:,}: written before {moment(when)}, says the witness {name}")
     return told
 
 

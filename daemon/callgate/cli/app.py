@@ -10,6 +10,7 @@ from callgate.cli import (
     checkpoint,
     control,
     doctor,
+    evidence,
     export,
     model,
     native,
@@ -19,6 +20,7 @@ from callgate.cli import (
     registry,
     show,
     verify,
+    witness,
 )
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
@@ -48,6 +50,7 @@ for function in (
     verify.verify,
     usage,
     report,
+    evidence.evidence,
     doctor.doctor,
     control.allow,
     control.deny,
@@ -66,6 +69,7 @@ app.add_typer(export.group)
 app.add_typer(native.group)
 app.add_typer(checkpoint.group)
 app.add_typer(model.group)
+app.add_typer(witness.group)
 
 
 @app.command()

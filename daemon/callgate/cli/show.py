@@ -49,6 +49,10 @@ def status(as_json: AsJson = False) -> None:
     say("registry  {count}", count=plural(rules["approvals"], "entry"))
     log = found["log"]
     say("log       {rows}, {size:}", rows=plural(log["rows"], "row"), size=text.size(log["bytes"]))
+    parts = found.get("parts", {})
+    if signed := parts.get("checkpoints"):
+        seen = f", a witness has seen them up to row {parts['witness']['rows']:,}" if "witness" in parts else ""
+        say("          signed up to row {rows}{seen}", rows=f"{signed['rows']:,}", seen=seen)
     for effect, count in sorted(log.get("effects", {}).items()):
         say("          {count} {effect}", count=f"{count:,}", effect=effect)
     for problem in found["problems"]:

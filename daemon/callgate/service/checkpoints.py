@@ -14,6 +14,7 @@ from aiohttp import web
 from callgate.audit import checkpoints
 from callgate.audit.merkle import Frontier, root_of
 from callgate.audit.note import Checkpoint, Note, Signer
+from callgate.audit.proofs import Proofs
 from callgate.audit.signed import Sealed, rotation
 from callgate.model.errors import AuditError
 from callgate.model.event import Event
@@ -94,7 +95,7 @@ class Checkpoints(Part):
             made = self._signed(Checkpoint(self._signer.name, size, root_of(frontier)), frontier, last)
             checkpoints.append(self._daemon.folders.audit, checkpoints.stated(made))
             self._newest, self._own, self._made_at = made, 0, time.monotonic()
-            self._record([_event(made, why)])
+            self.record([_event(made, why)])
             return made
 
     def rotate(self) -> Json:
@@ -110,7 +111,7 @@ class Checkpoints(Part):
             devicekey.hand_over(where)
             self._signer = new
             detail = {"note": str(note), "old": str(old.key), "new": str(new.key)}
-            self._record([Event("key.rotated", time.time_ns(), detail=detail)])
+            self.record([Event("key.rotated", time.time_ns(), detail=detail)])
             self.make("rotation")
             return {"old": str(old.key), "new": str(new.key)}
 
@@ -152,7 +153,8 @@ class Checkpoints(Part):
         note = Note(checkpoint.text, (self._signer.sign(checkpoint.text),))
         return Sealed(note, checkpoint, frontier, last)
 
-    def _record(self, events: list[Event]) -> None:
+    def record(self, events: list[Event]) -> None:
+        """Make events durable; those that only tell of checkpoints are no reason for another one."""
         if self._daemon.record(events):
             self._own += sum(event.kind in QUIET for event in events)
 
@@ -162,14 +164,14 @@ class Checkpoints(Part):
         if abs(jump) > CLOCK_SLACK:
             way = "forward" if jump > 0 else "back"
             reason = f"the clock was set {way} by {abs(jump) / 10**9:.1f} s while the daemon ran"
-            self._record([Event("clock.jumped", time.time_ns(), reason=reason, detail={"by": str(jump)})])
+            self.record([Event("clock.jumped", time.time_ns(), reason=reason, detail={"by": str(jump)})])
 
     def _clock_since_last_run(self) -> None:
         """A last row that is of the future was written by another clock, or this one was set back."""
-        now, last = time.time_ns(), self._daemon.reader.newest_time()
+        now, last = time.time_ns(), Proofs(self._daemon.folders.audit).newest_time()
         if last is not None and last - now > CLOCK_SLACK:
             reason = f"the clock is {(last - now) / 10**9:.1f} s behind the newest row of the log"
-            self._record([Event("clock.jumped", now, reason=reason, detail={"by": str(now - last)})])
+            self.record([Event("clock.jumped", now, reason=reason, detail={"by": str(now - last)})])
 
     def _shown(self, request: web.Request) -> Json:
         with self._turn:

@@ -44,7 +44,7 @@ def private_key(where: Folders) -> Ed25519PrivateKey:
 def public_key(where: Folders) -> bytes | None:
     """The public half, where there is one."""
     try:
-        raw = base64.b64decode(_said(_beside(where.device_key)), validate=True)
+        raw = base64.b64decode(_said(_beside(where.device_key)).strip(), validate=True)
     except ValueError:
         return None
     return raw if len(raw) == 32 else None

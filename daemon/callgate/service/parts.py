@@ -17,14 +17,17 @@ from callgate.service.part import Part
 from callgate.service.report import Reporting
 from callgate.service.running import Running
 from callgate.service.usage import Usage
+from callgate.service.witnessing import Witnessing
 
 log = logging.getLogger(__name__)
 
 
 def made_for(daemon: Running) -> list[Part]:
     """The parts of this daemon."""
+    signing = Checkpoints(daemon)
     return [
-        Checkpoints(daemon),
+        signing,
+        Witnessing(daemon, signing),
         LoopbackPort(daemon.loopback),
         Endings(daemon),
         Fleet(daemon),
