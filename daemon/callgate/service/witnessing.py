@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 from callgate.audit import checkpoints
@@ -185,5 +186,5 @@ def _ask(url: str, body: str) -> Answer:
         return Answer(0, "", str(error)[:200])
 
 
-def _answer(status: int, headers: http.client.HTTPMessage, body: bytes) -> Answer:
+def _answer(status: int, headers: Message, body: bytes) -> Answer:
     return Answer(status, headers.get_content_type(), body.decode("utf-8", "replace"))
