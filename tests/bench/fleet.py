@@ -22,7 +22,7 @@ from callgate.export.ship import BACKOFF, BACKOFF_MAX
 from callgate.settings_export import SinkSettings
 
 SETTINGS = SinkSettings()
-EVENT = 1150
+EVENT = 2000
 """Bytes of an event in OCSF, as bench_export.py sends it."""
 ACTIVE = 0.2
 """Share of the machines that are in a burst at a time of the working day."""
@@ -58,7 +58,7 @@ class Tally:
 
 
 def run(machines: int, capacity: float, down: tuple[float, float], end: float, waits: tuple[float, float]) -> Tally:
-    """`down` is from when to when nobody answers; `waits` the Retry-After of a full collector, and the sinks' linger."""
+    """`down` is from when to when nobody answers; `waits` a full collector's Retry-After, and the linger."""
     retry_after, linger = waits
     random.seed(7)
     fleet = [Machine() for _ in range(machines)]
