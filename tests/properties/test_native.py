@@ -6,6 +6,7 @@ import json
 
 from callgate.agents.formats.document import parse
 from callgate.agents.native.control import Listed, Native, Wanted
+from callgate.agents.native.forms import is_text
 from callgate.agents.native.table import NATIVES
 from callgate.registry.native_drift import compare, merged
 from hypothesis import given
@@ -65,5 +66,14 @@ def test_an_exact_allow_list_holds_whole_command_lines_of_the_allowed_and_nothin
             allowed = said.get("allowedMcpServers")
             if allowed is not None:
                 commands = [tuple(one["serverCommand"]) for one in allowed if "serverCommand" in one]
-                assert sorted(commands) == sorted({one.argv for one in wanted.allowed if one.argv})
+                assert sorted(commands) == sorted(
+                    {one.argv for one in wanted.allowed if one.argv and is_text(*one.argv)}
+                )
                 assert wanted.exact
+
+
+@given(natives, wanteds, wanteds)
+def test_a_later_rendering_takes_the_place_of_an_earlier_one(native: Native, before: Wanted, now: Wanted) -> None:
+    for old, new in zip(native.render(before, "linux"), native.render(now, "linux"), strict=False):
+        if new.format is not None:
+            assert compare(new, merged(new, old.text)).status == "same"

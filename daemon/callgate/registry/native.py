@@ -117,7 +117,7 @@ def _obstacle(one: Found) -> str:
     if one.secret:
         return "its command line or address holds what looks like a secret, and these files can be read by everyone"
     if one.entry.transport is Transport.HTTP:
-        return "" if one.server.server.kind == "url" else "its address is none that two programs read alike"
+        return "its address holds `*`, which agents would read as a pattern" if "*" in (one.entry.url or "") else ""
     return "" if one.behind else f"it is not behind the gate ({one.why})"
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
 from callgate.agents.formats.document import edit, parse
 from callgate.agents.native.control import Piece
 from callgate.model.errors import DocumentError
-from callgate.model.inventory import Edit, KeyPath, Put
+from callgate.model.inventory import Edit, Format, KeyPath, Put
 
 SHOWN_MAX = 20
 """Differences of one file that are named; the rest is counted."""
@@ -68,6 +71,8 @@ def merged(piece: Piece, data: bytes) -> bytes:
     """The file with our values put in; every other byte stays. Raises DocumentError if that cannot be done."""
     if piece.format is None:
         raise DocumentError(piece.path, "is not a file into which values can be put", "put it in by hand")
+    if piece.format is Format.TOML:
+        return _merged_tables(piece, data)
     ours = parse(piece.text, piece.format)
     for at in piece.owned:
         value = _at(ours, at)
@@ -75,6 +80,31 @@ def merged(piece: Piece, data: bytes) -> bytes:
         if value is not _NOTHING and _at(there, at) != value:
             data = edit(data, piece.format, _puts(there, at, value))
     return data
+
+
+def _merged_tables(piece: Piece, data: bytes) -> bytes:
+    """The same for TOML, whose tables may be spread over the file: those of ours are taken out and put at the end."""
+    theirs = parse(data, Format.TOML)
+    if compare(piece, data).status == "same":
+        return data
+    try:
+        document = tomlkit.parse(data.decode())
+        for at in piece.owned:
+            document.pop(at[0], None)
+        rest = tomlkit.dumps(document)
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise DocumentError(piece.path, f"cannot be edited without doubt ({error})", "put it in by hand") from error
+    gap = "" if not rest.strip() else "\n" if rest.endswith("\n") else "\n\n"
+    after = (rest + gap).encode() + piece.text
+    if _without(parse(after, Format.TOML), piece) != _without(theirs, piece) or compare(piece, after).status != "same":
+        raise DocumentError(piece.path, "cannot be edited without doubt", "put it in by hand")
+    return after
+
+
+def _without(document: object, piece: Piece) -> object:
+    """What of a document is not ours."""
+    assert isinstance(document, Mapping), "every TOML document is a table"
+    return {key: value for key, value in document.items() if (key,) not in piece.owned}
 
 
 def _puts(document: object, at: KeyPath, value: object) -> tuple[Edit, ...]:

@@ -98,7 +98,7 @@ def test_the_name_of_an_approved_server_is_not_denied_with_another_of_that_name(
 
 def test_a_server_that_is_only_unknown_is_not_denied_so_that_an_approval_is_enough() -> None:
     made = machine(rules(), [found("new", "new")], native(), "linux", NOW)
-    assert told(made) == {"allowManagedMcpServersOnly": True, "allowedMcpServers": []}
+    assert told(made) == {"allowManagedMcpServersOnly": True, "allowedMcpServers": [], "deniedMcpServers": []}
 
 
 def test_an_approval_that_has_ended_allows_nothing() -> None:
@@ -137,8 +137,9 @@ def test_an_unapproved_address_is_on_no_list() -> None:
 
 def test_an_address_with_a_star_is_no_pattern_of_ours() -> None:
     wild = Allowlist((Approval("x", (ServerIdentity("url", "https://*"),), Effect.ALLOW),))
-    made = machine(wild, [], native(), "linux", NOW)
-    assert told(made)["allowedMcpServers"] == []
+    for entries in ([], [remote("x", "https://*")]):
+        made = machine(wild, entries, native(), "linux", NOW)
+        assert told(made)["allowedMcpServers"] == []
     assert any("`*`" in line for line in made.remarks)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from callgate.agents.native.control import Piece
 from callgate.model.errors import DocumentError
@@ -103,3 +105,30 @@ def test_another_file_that_sets_our_keys_is_found() -> None:
     assert holds(LIST, b'{"allowed": []}') == ("allowed",)
     assert holds(LIST, b'{"other": []}') == ()
     assert holds(LIST, b"{") == ()
+
+
+HEADS = [b"", b"# theirs\n", b'model = "x" # theirs\n', b"# theirs\n[features]\nhooks = true\n\n", b'a = "no line end"']
+
+
+def table(*names: str) -> Piece:
+    text = "".join(f'[mcp_servers."{name}".identity]\ncommand = "/l/{name}"\n' for name in names) or "[mcp_servers]\n"
+    return replace(TABLE, text=text.encode())
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("before", [(), ("a",), ("a", "b"), ("b.c",)])
+@pytest.mark.parametrize("now", [(), ("a",), ("a", "b"), ("b.c",)])
+def test_tables_of_ours_are_renewed_in_a_file_of_theirs_again_and_again(
+    head: bytes, before: tuple[str, ...], now: tuple[str, ...]
+) -> None:
+    first = merged(table(*before), head)
+    after = merged(table(*now), first)
+    assert compare(table(*now), after).status == "same"
+    assert after.startswith(head.rstrip(b"\n")) and merged(table(*now), after) == after
+
+
+def test_tables_of_ours_that_stand_between_theirs_or_inline_are_renewed() -> None:
+    spread = b'[a]\nx = 1\n[mcp_servers.old.identity]\ncommand = "/old"\n[b]\ny = 2 # why\n[mcp_servers.older]\n'
+    for theirs in (spread, b'mcp_servers = {old = {identity = {command = "/old"}}}\n[b]\ny = 2 # why\n'):
+        after = merged(TABLE, theirs)
+        assert compare(TABLE, after).status == "same" and b"old" not in after and b"[b]\ny = 2 # why\n" in after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted, path_of
-from callgate.agents.native.forms import GLOB, addresses, json_piece
+from callgate.agents.native.forms import GLOB, addresses, commands, is_text, json_piece
 
 _KEY = "amp.mcpPermissions"
 _PLACE = Paths(
@@ -15,14 +15,14 @@ _PLACE = Paths(
 
 
 def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
-    commands = {one.argv[0] for one in wanted.allowed if one.argv} if wanted.exact else set(wanted.launchers)
+    places = commands(wanted) if wanted.exact else sorted(wanted.launchers)
     urls = addresses(wanted)
-    denied = {*wanted.denied_urls, *(one.url for one in wanted.denied if one.url)}
+    denied = {*wanted.denied_urls, *(one.url for one in wanted.denied if one.url and is_text(one.url))}
     if wanted.exact:
-        commands = {command for command in commands if os == "windows" or not GLOB & set(command)}
+        places = [place for place in places if os == "windows" or not GLOB & set(place)]
     rules = [
         *(_rule("url", url, "reject") for url in sorted(denied)),
-        *(_rule("command", command, "allow") for command in sorted(commands)),
+        *(_rule("command", place, "allow") for place in places),
         *(_rule("url", url, "allow") for url in urls),
         _rule("command", "*", "reject"),
         _rule("url", "*", "reject"),

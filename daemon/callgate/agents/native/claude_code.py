@@ -20,7 +20,8 @@ def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
     allowed = allowed_matchers(wanted)
     if allowed is not None:
         value |= {_ONLY: True, _ALLOWED: allowed}
-    if denied := denied_matchers(wanted):
+    denied = denied_matchers(wanted)
+    if denied or allowed is not None:  # an empty one too: it takes the place of an older one
         value[_DENIED] = denied
     if not value:
         return ()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted
-from callgate.agents.native.forms import addresses, is_text
+from callgate.agents.native.forms import addresses, commands
 
 
 def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
-    commands = {one.argv[0] for one in wanted.allowed if one.argv} if wanted.exact else set(wanted.launchers)
+    places = commands(wanted) if wanted.exact else sorted(wanted.launchers)
     urls = addresses(wanted)
-    lines = [*(f"command {one}" for one in sorted(commands)), *(f"url {one}" for one in urls)]
+    lines = [*(f"command {one}" for one in places), *(f"url {one}" for one in urls)]
     if not lines:
         return ()
     head = "# For the MCP allowlist in the team's dashboard: one pattern a line.\n"
     does = "nothing by itself: patterns to be entered by hand in the team's dashboard"
-    return (Piece("console/cursor.txt", (head + "\n".join(filter(is_text, lines)) + "\n").encode(), does),)
+    return (Piece("console/cursor.txt", (head + "\n".join(lines) + "\n").encode(), does),)
 
 
 NATIVE = Native(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callgate.agents.adapter import Paths
 from callgate.agents.native.control import Ability, Can, Control, Native, Piece, Source, Wanted, path_of
-from callgate.agents.native.forms import addresses, host, json_piece
+from callgate.agents.native.forms import addresses, commands, host, json_piece
 
 _PLACE = Paths(
     linux=("/etc/factory/settings.json",),
@@ -14,7 +14,7 @@ _PLACE = Paths(
 
 
 def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
-    local = {one.argv[0] for one in wanted.allowed if one.argv}
+    local = set(commands(wanted))
     if not wanted.exact:
         local = {place.rpartition("*")[0].rpartition("*")[2] or place for place in wanted.launchers}
     urls = addresses(wanted)

@@ -28,25 +28,30 @@ def matchers(listed: Iterable[Listed], urls: Iterable[str], *, names: bool = Fal
 
     Of an entry behind a launcher a deny list names the command line behind it as well.
     """
-    commands: set[tuple[str, ...]] = set()
+    lines: set[tuple[str, ...]] = set()
     reached = set(urls)
     said: set[str] = set()
     for one in listed:
-        commands |= {one.argv} - {()}
+        lines |= {one.argv} - {()}
         if names:
-            commands |= {one.behind} - {()}
+            lines |= {one.behind} - {()}
             said |= {one.name} - {""}
         reached |= {one.url or "", "" if names else one.pattern} - {""}  # a pattern would deny others' addresses too
-    found: list[dict[str, object]] = [{"serverCommand": list(argv)} for argv in sorted(commands)]
-    found += [{"serverUrl": url} for url in sorted(reached)]
-    found += [{"serverName": name} for name in sorted(said)]
+    found: list[dict[str, object]] = [{"serverCommand": list(argv)} for argv in sorted(lines) if is_text(*argv)]
+    found += [{"serverUrl": url} for url in sorted(reached) if is_text(url)]
+    found += [{"serverName": name} for name in sorted(said) if is_text(name)]
     return found
 
 
 def addresses(wanted: Wanted) -> list[str]:
     """What may be reached, for agents that take `*` in an address; each once, sorted."""
     entries = (word for one in wanted.allowed for word in (one.url, one.pattern) if word)
-    return sorted({*wanted.urls, *entries})
+    return sorted(filter(is_text, {*wanted.urls, *entries}))
+
+
+def commands(wanted: Wanted) -> list[str]:
+    """The programs that may be started, without arguments: our launchers, each once, sorted."""
+    return sorted({one.argv[0] for one in wanted.allowed if one.argv and is_text(one.argv[0])})
 
 
 def allowed_matchers(wanted: Wanted) -> list[dict[str, object]] | None:
@@ -63,12 +68,13 @@ def names(listed: Sequence[Listed], *, patterns: bool) -> list[str]:
     """The names of entries, sorted. Where the agent reads names as patterns, those that would match more are left
     out: whoever can write a config chooses names.
     """
-    return sorted({one.name for one in listed if one.name and not (patterns and GLOB & set(one.name))})
+    found = {one.name for one in listed if one.name and is_text(one.name)}
+    return sorted(name for name in found if not (patterns and GLOB & set(name)))
 
 
-def is_text(word: str) -> bool:
-    """Can it be written as UTF-8? Names in JSON may hold half of a surrogate pair."""
-    return not any("\ud800" <= char <= "\udfff" for char in word)
+def is_text(*words: str) -> bool:
+    """Can they be written as UTF-8? Words in JSON may hold half of a surrogate pair, with which nothing can start."""
+    return not any("\ud800" <= char <= "\udfff" for word in words for char in word)
 
 
 def host(url: str) -> str | None:

@@ -38,5 +38,8 @@ NATIVE = Native(
     },
     render=_render,
     broken="not tried",
-    notes=("Another name is another server: what is new starts, and only the gate stands in front of it.",),
+    notes=(
+        "A name that was switched off stays so in a merged file until it is taken out, or rendered with `--replace`.",
+        "Another name is another server: what is new starts, and only the gate stands in front of it.",
+    ),
 )

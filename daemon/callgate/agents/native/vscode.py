@@ -24,7 +24,8 @@ def _render(wanted: Wanted, os: str) -> tuple[Piece, ...]:
     allowed = allowed_matchers(wanted)
     if allowed is not None:
         policies |= {_ONLY: True, _ALLOWED: json.dumps(allowed)}
-    if denied := denied_matchers(wanted):
+    denied = denied_matchers(wanted)
+    if denied or allowed is not None:  # an empty one too: it takes the place of an older one
         policies[_DENIED] = json.dumps(denied)
     if not policies:
         return ()
