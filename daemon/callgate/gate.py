@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from callgate.audit.argv import redact_argv
+from callgate.audit.callrow import seen
 from callgate.audit.log import SEQ_MAX
 from callgate.audit.payload import Kept, keep
 from callgate.audit.store import Writer
@@ -21,6 +22,7 @@ from callgate.model.call import Call, Effect, Mode, Session, Verdict
 from callgate.model.errors import AuditError, RegistryError
 from callgate.model.event import Event
 from callgate.model.pin import Kind, PinRules
+from callgate.model.startup import as_started
 from callgate.policy import facts, ladder
 from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
@@ -30,8 +32,6 @@ from callgate.settings import Settings
 
 log = logging.getLogger(__name__)
 
-NAMED_MAX = 32
-"""Programs and hosts of one call that its row names."""
 JUDGED_MAX = 100
 """Tools of one listing that the policy is asked about: half a millisecond each where there are 200 policies, in which
 no call is answered. Others are shown, and refused when they are called."""
@@ -85,21 +85,33 @@ class Gate:
     _missing_since: int = 0
 
     def launch(self, session: Session, argv: Sequence[str], detail: Mapping[str, object]) -> Verdict:
-        """May this shim start its server? `argv` is the original command line."""
-        verdict = ladder.judge_launch(self.rules(), session.server, self.settings.on_doubt, self._seconds())
+        """May this shim start its server? `argv` is the original command line. With a command line in the verdict, the
+        server of the session is from then on `as_started`.
+        """
+        rules, doubt = self.rules(), self.settings.on_doubt
+        verdict = ladder.judge_launch(rules, session.server, doubt, self._seconds(), session.startup)
         said: dict[str, object] = {
             "argv": redact_argv(argv, self.payload_key),
             "evidence": session.server.evidence,
             "also": list(session.server.also),
             **detail,
         }
+        started, line = as_started(session), verdict.argv or argv
+        if verdict.argv:
+            said |= {"asked": str(session.server.server), "instead": redact_argv(line, self.payload_key)}
 
         def asked(_: Policies, rules: Allowlist) -> Request:
-            known = rules.known(session.server.server)
-            return facts.of_launch(session, argv, known.approval, self.settings.mode, self._moment())
+            known = rules.known(started.server.server)
+            return facts.of_launch(started, line, known.approval, self.settings.mode, self._moment())
 
-        verdict = self._by_policy(verdict, session, asked, said)
-        self._stage(self._event("server.launched", session, verdict, uid=session.uid, detail=said))
+        runs = started if verdict.argv and self.settings.mode is Mode.ENFORCE else session
+        verdict = self._by_policy(verdict, started, asked, said)
+        self._stage(self._event("server.launched", runs, verdict, uid=session.uid, detail=said))
+        return ladder.applied(verdict, self.settings.mode)
+
+    def revoke(self, session: Session, verdict: Verdict) -> Verdict:
+        """A running server is not any more what was allowed: what is to be done about it."""
+        self._stage(self._event("server.changed", session, verdict, uid=session.uid, detail={}))
         return ladder.applied(verdict, self.settings.mode)
 
     def check(self, call: Call, *, retry: bool = False, given: Verdict | None = None) -> Verdict:
@@ -109,9 +121,10 @@ class Gate:
         if retry and (known := self._known(call)):
             return known
         pin = self._pin(call.session, call.tool) if call.channel == "mcp" else None
-        verdict = given or ladder.judge_call(
-            self.rules(), call.session.server, call.tool, self.settings.on_doubt, self._seconds(), pin
-        )
+        server, doubt = self._judged(call.session).server, self.settings.on_doubt
+        verdict = given or ladder.judge_call(self.rules(), server, call.tool, doubt, self._seconds(), pin)
+        if call.session.barred is not None:
+            verdict = ladder.stricter(verdict, call.session.barred)
         kept = None
         if call.arguments is not None:
             kept = keep(call.arguments, self.settings.audit.payload, self.settings.audit.payload_max, self.payload_key)
@@ -120,10 +133,10 @@ class Gate:
             detail["truncated"] = True
         if retry and call.channel == "mcp":
             detail["retry"] = True
-        detail |= _seen(call)
+        detail |= seen(call)
 
         def asked(policies: Policies, rules: Allowlist) -> Request:
-            known = rules.known(call.session.server.server, call.tool or "")
+            known = rules.known(server.server, call.tool or "")
             return facts.of_call(call, known, self.settings.mode, self._moment(), policies.wanted)
 
         if given is None:
@@ -144,7 +157,12 @@ class Gate:
             self._stage(row)
         if listing.kind is Kind.TOOL:
             hidden = ladder.judge_listing(
-                self.rules(), session.server, listing.names, self.settings.on_doubt, self._seconds(), judged.verdicts
+                self.rules(),
+                self._judged(session).server,
+                listing.names,
+                self.settings.on_doubt,
+                self._seconds(),
+                judged.verdicts,
             )
             refused = self._never_permitted(session, listing, set(hidden))
             hidden += refused
@@ -259,6 +277,12 @@ class Gate:
         """The answer to a question that could not be judged or not be written down."""
         return ladder.applied(ladder.doubt(self.settings.on_doubt, why), self.settings.mode)
 
+    def _judged(self, session: Session) -> Session:
+        """The session by which calls are judged. In observe mode a floating version runs that would not have: what its
+        calls would have got is what the approved one gets.
+        """
+        return as_started(session) if self.settings.mode is Mode.OBSERVE else session
+
     def _pin(self, session: Session, tool: str | None) -> Verdict | None:
         """The verdict on a tool's definition, if it is not as it was approved."""
         if self.pins is None or tool is None:
@@ -289,7 +313,7 @@ class Gate:
             detail["observed"] = list(judged.observed)
         if judged.verdict.effect > verdict.effect and self.now() < self.suspended_until:
             why = f"the policy is suspended; {judged.verdict.rule} would {judged.verdict.effect.word}"
-            return Verdict(verdict.effect, "policy.suspended", f"{why}: {judged.verdict.reason}")
+            return replace(verdict, rule="policy.suspended", reason=f"{why}: {judged.verdict.reason}")
         return ladder.stricter(verdict, judged.verdict)
 
     def _seconds(self) -> float:
@@ -370,25 +394,3 @@ class Gate:
             basis=self.basis() if verdict else "",
             detail=detail,
         )
-
-
-def _seen(call: Call) -> dict[str, object]:
-    """What a call's row says of the channel that it came by, and of what an agent's own tool is about to do."""
-    said: dict[str, object] = {}
-    if call.ids:
-        said["ids"] = dict(call.ids)
-    if call.channel != "mcp":
-        said["channel"] = call.channel
-    if call.hook_of:
-        said["hook_of"] = call.hook_of
-    if (deed := call.deed) is not None:
-        said["does"] = deed.kind.value
-        if deed.cwd:
-            said["cwd"] = deed.cwd
-        if deed.programs:
-            said["programs"] = sorted(deed.programs)[:NAMED_MAX]
-        if deed.hosts:
-            said["hosts"] = sorted(deed.hosts)[:NAMED_MAX]
-        if deed.opaque:
-            said["opaque"] = True
-    return said

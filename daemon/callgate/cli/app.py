@@ -12,6 +12,7 @@ from callgate.cli import (
     doctor,
     evidence,
     export,
+    launch_registry,
     model,
     native,
     pin_registry,
@@ -60,6 +61,7 @@ for function in (
     control.unwrap,
 ):
     app.command()(function)
+registry.app.command()(launch_registry.launch)
 registry.app.command()(pin_registry.pin)
 registry.app.command()(pin_registry.review)
 app.add_typer(registry.app)

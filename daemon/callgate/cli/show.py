@@ -17,6 +17,15 @@ from callgate.system.paths import folders
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+BROKEN = {
+    "server.version": "another version",
+    "server.digest": "changed files",
+    "server.arguments": "other arguments",
+    "server.environment": "a variable",
+    "server.lookalike": "a lookalike",
+}
+"""What of an approval does not hold, by rule."""
+
 
 def client() -> Client:
     """The daemon of this environment."""
@@ -112,13 +121,17 @@ def show_servers(found: list[dict[str, Any]]) -> None:
 
 def _standing(server: dict[str, Any]) -> Text:
     """What the registry says of a server: not being on any list is not the same as being denied."""
-    return Text("○ unlisted", style="yellow") if server["rule"] == "server.unapproved" else mark(server["effect"])
+    if server["rule"] == "server.unapproved":
+        return Text("○ unlisted", style="yellow")
+    broken = BROKEN.get(server["rule"])
+    return mark(server["effect"]).append(f": {broken}", "dim") if broken else mark(server["effect"])
 
 
 def _what(server: dict[str, Any]) -> Text:
     """What a server is, for people: a digest alone tells them nothing."""
     if not server["identity"].startswith("exe:"):
-        return cell(server["short"])
+        asked = cell(server["short"])
+        return asked.append(f" started as {server['started_as']}", "dim") if server.get("started_as") else asked
     return cell(server["evidence"]).append(f" {server['short']}", "dim")
 
 
@@ -147,6 +160,8 @@ def explain(ref: str, as_json: AsJson = False) -> None:
         text.console.print(mark(server["effect"]), cell(server["identity"], "bold"), soft_wrap=True)
         say("  why       {reason}", reason=server["reason"])
         say("  rule      {rule}", rule=server["rule"])
+        if server.get("started_as"):
+            say("  starts    {identity}", identity=server["started_as"])
         for one in server["approvals"]:
             terms = f", {one['terms']}" if one["terms"] else ""
             say("  entry     {name}: {effect}{terms}", name=one["name"], effect=one["effect"], terms=terms)

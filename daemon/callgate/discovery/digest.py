@@ -7,31 +7,51 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from callgate.model.startup import FileState
 
 FILE_MAX = 1024 * 1024 * 1024
 """Bytes of one file: the largest servers (single-file builds with a runtime inside) have some 300 MB."""
-KEPT_MAX = 1024
-"""Digests kept; a machine has tens of servers."""
+KEPT_MAX = 20_000
+"""Digests kept, some 7 MB: the files of tens of servers whose files are pinned, with the packages that they need."""
+PROGRAM_MAX = 1024 * 1024
+"""Bytes of a program whose first line is left out: those that installers write have some hundred."""
 _SETTLED = 2.0
 """Seconds after a change before a digest is kept: within one tick of the file system's clock, a second change would
 leave no trace."""
-
-_Key = tuple[int, int, int, int, int]
 
 
 class Digests:
     """SHA-256 of files, in hex, kept by (device, inode, size, mtime, ctime). Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, str] = {}
+        self._kept: dict[tuple[FileState, bool], str] = {}
         self._lock = threading.Lock()
+        self._noted = threading.local()
 
-    def of(self, path: str) -> str:
-        """The digest of a regular file (links are followed). Never blocks on a pipe.
+    @contextmanager
+    def noting(self) -> Iterator[dict[str, FileState]]:
+        """The state of every file that this thread has digested meanwhile, before it was read, by path."""
+        before = getattr(self._noted, "seen", None)
+        seen: dict[str, FileState] = {}
+        self._noted.seen = seen
+        try:
+            yield seen
+        finally:
+            self._noted.seen = before
+            if before is not None:
+                before |= seen
+
+    def of(self, path: str, *, without_first_line: bool = False) -> str:
+        """The digest of a regular file (links are followed), if asked without its first line. Never blocks on a pipe.
 
         Raises OSError if there is no such file, it may not be read, is something else, or has more than FILE_MAX bytes.
         """
+        if known := self._known(path, without_first_line):
+            return known
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(fd, "rb", buffering=0) as file:
             found = os.fstat(fd)
@@ -39,27 +59,51 @@ class Digests:
                 raise OSError(f"{path} is not a regular file")
             if found.st_size > FILE_MAX:
                 raise OSError(f"{path} has {found.st_size:,} bytes, over the limit of {FILE_MAX:,}")
-            key = _key(found)
-            with self._lock:
-                known = self._kept.get(key)
-            if known:
-                return known
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if without_first_line and found.st_size > PROGRAM_MAX:
+                raise OSError(f"{path} has {found.st_size:,} bytes, which is too much for a program of an installer")
+            state = _state(found)
+            self._note(path, state)
+            if without_first_line:
+                digest = hashlib.sha256(file.read(PROGRAM_MAX).partition(b"\n")[2]).hexdigest()
+            else:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             after = os.fstat(fd)
-        if _key(after) != key:
+        if _state(after) != state:
             raise OSError(f"{path} changed while it was read")
         if time.time() - max(after.st_ctime, after.st_mtime) > _SETTLED:
-            self._keep(key, digest)
+            self._keep((state, without_first_line), digest)
         return digest
 
-    def _keep(self, key: _Key, digest: str) -> None:
+    def _known(self, path: str, without_first_line: bool) -> str | None:
+        """What is kept of the file that is there now. Raises OSError if there is none."""
+        state = _state(os.stat(path))  # noqa: PTH116 - for each of thousands of files
+        with self._lock:
+            digest = self._kept.get((state, without_first_line))
+        if digest:
+            self._note(path, state)
+        return digest
+
+    def _note(self, path: str, state: FileState) -> None:
+        seen: dict[str, FileState] | None = getattr(self._noted, "seen", None)
+        if seen is not None:
+            seen[path] = state
+
+    def _keep(self, key: tuple[FileState, bool], digest: str) -> None:
         with self._lock:
             while len(self._kept) >= KEPT_MAX:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = digest
 
 
-def _key(found: os.stat_result) -> _Key:
+def state_of(path: str) -> FileState | None:
+    """The state of the file at this path (links are followed); None if there is none."""
+    try:
+        return _state(Path(path).stat())
+    except (OSError, ValueError):
+        return None
+
+
+def _state(found: os.stat_result) -> FileState:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

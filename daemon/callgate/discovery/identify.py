@@ -21,6 +21,7 @@ from itertools import islice
 
 from callgate.discovery import nearby, programs, surroundings
 from callgate.discovery.digest import Digests, is_file, of_words
+from callgate.discovery.installed import asked_for
 from callgate.discovery.launch.environment import Usual, doubtful, files_in, is_relative
 from callgate.discovery.launch.read import behind_ours, read_launch
 from callgate.discovery.launch.target import Executable, Launched, Module, Package, Script, Target, Unknown, Url
@@ -41,6 +42,8 @@ _CODE = tuple(
         ".so .cs .r .R .ex .exs"
     )
 )
+IN_DOUBT = "could not be identified by what it runs"
+"""Begins the evidence for the identity of a whole command line."""
 _EVIDENCE_MAX = 500
 """Characters of one sentence: it ends up in every row of the log."""
 
@@ -53,10 +56,19 @@ class Identifier:
     """
 
     def __init__(self, own: Iterable[str] | None = None, home: str | None = None, key: bytes = b"") -> None:
-        self._digests = Digests()
+        self.digests = Digests()
         self._own = tuple(own) if own is not None else own_folders()
         self._home = home if home is not None else _home()
         self._key = key
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The folders of our launchers and shim."""
+        return self._own
+
+    def place(self, launch: Launch) -> Place:
+        """Where a launch looks for its programs."""
+        return Place(launch.cwd, launch.path, self._home, self._own)
 
     def identify(self, launch: Launch) -> Identified:
         """What `launch` would run. Never raises: what cannot be identified has an identity of its own, that of the
@@ -65,7 +77,7 @@ class Identifier:
         while (inner := behind_ours(launch.argv, self._own)) is not None:
             launch = replace(launch, argv=inner)
         try:
-            return self._identify(launch, Place(launch.cwd, launch.path, self._home, self._own))
+            return self._identify(launch, self.place(launch))
         except ValueError as error:  # half of a surrogate pair or a NUL byte in a path; a path that leads to two places
             variables = tuple(doubtful(launch.env, Usual((self._home,))).items())
             files = islice(filter(is_file, _named(launch)), CODE_FILES_MAX)
@@ -77,7 +89,7 @@ class Identifier:
                 *map(self._digest_or_not, files),
                 *self._keyed(variables),
             )
-            return _exe(digest, f"could not be identified by what it runs: {error}")
+            return _exe(digest, f"{IN_DOUBT}: {error}")
 
     def _identify(self, launch: Launch, place: Place) -> Identified:
         launched = self._with_doubts(self._with_variables(read_launch(launch.argv, self._own), launch, place), place)
@@ -145,7 +157,7 @@ class Identifier:
     def _near(self, package: Package, launched: Launched, place: Place) -> tuple[Launched, nearby.LocalBin | None]:
         """The launch with a caveat if the folder may make the runner start something else; what it starts instead."""
         tool = launched.tools[-1]
-        runner, asked = program(tool), _asked(package, launched)
+        runner, asked = program(tool), asked_for(package, launched)
         found = programs.find(tool, place)
         beside = os.path.dirname(found.path) if found else ""  # noqa: PTH120
         why: str | None = None
@@ -167,13 +179,13 @@ class Identifier:
         if package.version:
             return f"{runner} runs this version"
         text = f"{runner} runs the version that the registry offers" + (f" for {package.spec}" if package.spec else "")
-        if package.kind == "npm" and (version := nearby.cached(package, _asked(package, launched), self._home)):
+        if package.kind == "npm" and (version := nearby.cached(package, asked_for(package, launched), self._home)):
             text += f" (its cache holds {version})"
         return text
 
     def _local(self, local: nearby.LocalBin, launched: Launched, launch: Launch, place: Place) -> Identified:
         try:
-            digest = self._digests.of(local.file)
+            digest = self.digests.of(local.file)
         except OSError as error:
             return self._in_doubt(launched.doubt(f"{local.file} cannot be read: {error.strerror}"), launch, place)
         also = (local.package,) if local.package else ()
@@ -184,7 +196,7 @@ class Identifier:
             return self._in_doubt(launched.doubt(f"{file} changes what {script.interpreter} runs"), launch, place)
         base = replace(place, cwd=place.absolute(script.base)) if script.base else place
         path = _script_file(base.absolute(script.file), script.interpreter)
-        digest = of_words("script", script.interpreter, self._digests.of(path))
+        digest = of_words("script", script.interpreter, self.digests.of(path))
         return _exe(digest, f"{script.interpreter} runs {path}", *_also(path))
 
     def _module(self, module: Module, launched: Launched, launch: Launch, place: Place) -> Identified:
@@ -195,7 +207,7 @@ class Identifier:
         path = find_module(module.name, python, place) if python else None
         if path is None:
             return self._in_doubt(launched.doubt(f"the module {module.name} was not found"), launch, place)
-        digest = of_words("module", module.name, self._digests.of(path))
+        digest = of_words("module", module.name, self.digests.of(path))
         return _exe(digest, f"python runs the module {module.name} from {path}")
 
     def _executable(self, target: Executable, launched: Launched, launch: Launch, place: Place) -> Identified:
@@ -207,7 +219,7 @@ class Identifier:
             if not isinstance(inside.target, Executable):
                 why = f"{target.command} is a link to {found.real}, which runs what its arguments name"
                 return self._in_doubt(launched.doubt(why), launch, place)
-        return _exe(self._digests.of(found.real), f"the program {found.real}", *_also(found.real))
+        return _exe(self.digests.of(found.real), f"the program {found.real}", *_also(found.real))
 
     def _in_doubt(self, launched: Launched, launch: Launch, place: Place) -> Identified:
         """The identity of the whole command line."""
@@ -225,13 +237,11 @@ class Identifier:
         folder = launch.cwd if launched.place_matters else ""
         variables = self._keyed(launched.variables)
         digest = of_words("command", folder, str(len(launch.argv)), *launch.argv, *files, *variables)
-        return _exe(
-            digest, "could not be identified by what it runs: " + "; ".join(launched.caveats), *_guess(launched)
-        )
+        return _exe(digest, f"{IN_DOUBT}: " + "; ".join(launched.caveats), *_guess(launched))
 
     def _digest_or_not(self, path: str) -> str:
         try:
-            return self._digests.of(path)
+            return self.digests.of(path)
         except OSError:
             return "unreadable"
 
@@ -253,15 +263,6 @@ def _exe(digest: str, evidence: str, *also: str) -> Identified:
 def _cut(text: str) -> str:
     text = "".join(c if c.isprintable() else "?" for c in text[: _EVIDENCE_MAX + 1])
     return text if len(text) <= _EVIDENCE_MAX else text[: _EVIDENCE_MAX - 3] + "..."
-
-
-def _asked(package: Package, launched: Launched) -> str:
-    """The package as the command line names it."""
-    for word in launched.argv[1:]:
-        bare = word.removeprefix("--package=").removeprefix("npm:")
-        if bare == package.name or bare.startswith(package.name + "@"):
-            return bare
-    return package.name
 
 
 def _guess(launched: Launched) -> tuple[str, ...]:

@@ -79,11 +79,11 @@ def local_bin(runner: str, package: Package, asked: str, place: Place, beside: s
         if package.command is not None and is_file(program):
             return f"{program} may be started instead"
         if package.command is None and is_file(program):
-            return LocalBin(os.path.realpath(program), _name(manifest))
+            return LocalBin(os.path.realpath(program), name_of(manifest))
         if manifest is not None and package.version in (None, manifest.get("version")):
             if package.spec or not is_file(f"{modules}/.bin/{bare}"):
                 return f"{modules}/{package.name} may be started instead"
-            return LocalBin(os.path.realpath(f"{modules}/.bin/{bare}"), _name(manifest))
+            return LocalBin(os.path.realpath(f"{modules}/.bin/{bare}"), name_of(manifest))
         own = read_manifest(f"{folder}/package.json")
         if own is not None and _has_bin(own, bare, package.name):
             return f"{folder}/package.json offers a program of that name"
@@ -99,7 +99,7 @@ def _global_bin(package: Package, asked: str, beside: str) -> LocalBin | None:
     same = manifest is not None and package.version in (None, manifest.get("version"))
     program = f"{beside}/{asked if asked == bare else bare}"
     if is_file(program) and (same or asked == bare):
-        return LocalBin(os.path.realpath(program), _name(manifest))
+        return LocalBin(os.path.realpath(program), name_of(manifest))
     return None
 
 
@@ -118,7 +118,7 @@ def owner(file: str) -> str | None:
         return None
     parts = tail.split("/")
     name = "/".join(parts[: 2 if tail.startswith("@") else 1])
-    return _name(read_manifest(f"{head}/node_modules/{name}/package.json"))
+    return name_of(read_manifest(f"{head}/node_modules/{name}/package.json"))
 
 
 def read_manifest(path: str) -> dict[str, object] | None:
@@ -171,7 +171,7 @@ def _has_bin(manifest: dict[str, object], *names: str) -> bool:
     return isinstance(programs, str) and manifest.get("name") in names
 
 
-def _name(manifest: dict[str, object] | None) -> str | None:
+def name_of(manifest: dict[str, object] | None) -> str | None:
     if manifest is None:
         return None
     name, version = manifest.get("name"), manifest.get("version")

@@ -8,6 +8,10 @@ from enum import IntEnum, StrEnum
 
 from callgate.model.identity import Identified
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from callgate.model.startup import Startup
+
 
 class Effect(IntEnum):
     """What is done with a call. The larger, the more severe: severity beats order everywhere."""
@@ -47,6 +51,10 @@ class Verdict:
     effect: Effect
     rule: str
     reason: str
+    argv: tuple[str, ...] = ()
+    """Obligation, of a launch: start this command line instead. Empty: what was asked for."""
+    program: str = ""
+    """Obligation, of a launch: the file to execute. Empty: what the first word leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,10 @@ class Session:
     server: Identified
     entry: str
     """The name of the server in the agent's config, or the command's own name."""
+    startup: Startup | None = field(default=None, compare=False)
+    """How it would be started; None where nobody has looked."""
+    barred: Verdict | None = field(default=None, compare=False)
+    """It must not be called any more: what it runs is not what was looked at."""
 
 
 class Doing(StrEnum):

@@ -11,6 +11,7 @@ from callgate.model.identity import BUILTIN, Identified, ServerIdentity
 from callgate.model.pin import Kind, Pin, Pins
 from callgate.policy import terms
 from callgate.policy.labels import NONE, Known, Labels
+from callgate.policy.starting import ANY_START, Starting
 from callgate.policy.terms import Terms
 
 ANY_TOOL = "*"
@@ -36,6 +37,8 @@ class Approval:
     """What its tools read and do, by tool name; `*` stands for all others."""
     terms: Terms = terms.NONE
     """Who answers for it, its risk, and until when it allows anything."""
+    launch: Starting = ANY_START
+    """How it may be started."""
 
     def tool_effect(self, tool: str) -> Effect:
         """The effect of this approval on one tool: never milder than the effect on its server."""
@@ -77,6 +80,27 @@ class Allowlist:
     def pins(self, identity: ServerIdentity, kind: Kind) -> Sequence[Mapping[str, Pin]]:
         """The pins of one kind that the approvals of a server have, by name; none if none of them has any."""
         return [approval.pins[kind] for approval in self.of(identity) if kind in approval.pins]
+
+    def launches(self, identity: ServerIdentity) -> Sequence[Approval]:
+        """The approvals of a server that say how it may be started."""
+        return [approval for approval in self.of(identity) if approval.launch != ANY_START]
+
+    def versions(self, identity: ServerIdentity) -> Sequence[ServerIdentity]:
+        """The exact versions in which a package may run, as they are named: the last one is what floats become."""
+        if identity.kind not in ("npm", "pypi", "oci"):
+            return []
+        near = self._index.get((identity.kind, identity.name), ())
+        exact = [one for approval in near for one in approval.identities if one.version]
+        same = [one for one in exact if (one.kind, one.name) == (identity.kind, identity.name)]
+        return [one for one in dict.fromkeys(same) if self.effect(one) is not Effect.DENY]
+
+    def effect(self, identity: ServerIdentity) -> Effect:
+        """The effect on a server; deny if it is on no entry."""
+        return max((approval.effect for approval in self.of(identity)), default=Effect.DENY)
+
+    def allowed(self) -> Sequence[Approval]:
+        """All approvals that deny nothing."""
+        return [approval for approval in self.approvals if approval.effect is not Effect.DENY]
 
     def server(self, found: Identified, now: float = math.inf) -> Verdict:
         """May this server run at all? `now` is in seconds since the epoch; without it, what may end has ended."""

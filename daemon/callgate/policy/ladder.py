@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from callgate.model.call import Effect, Mode, Verdict
 from callgate.model.identity import Identified
+from callgate.model.startup import Startup
 from callgate.policy.allowlist import Allowlist
 
+UNAPPROVED = "server.unapproved"
 
-def judge_launch(rules: Allowlist | None, found: Identified, on_doubt: Effect, now: float) -> Verdict:
-    """May this server be started? `now`: seconds since the epoch."""
+
+def judge_launch(
+    rules: Allowlist | None, found: Identified, on_doubt: Effect, now: float, startup: Startup | None = None
+) -> Verdict:
+    """May this server be started? With what was found of its start: is it as it was approved? `now`: seconds since the
+    epoch.
+    """
     if rules is None:
         return no_policy(on_doubt)
-    return rules.server(found, now)
+    if startup is None:
+        return rules.server(found, now)
+    if startup.rules is not rules:
+        return Verdict(Effect.DENY, "server.unexamined", "the rules changed while it was looked at: start it again")
+    verdict = rules.server(startup.instead.server if startup.instead else found, now)
+    if startup.refusal is not None and verdict.rule == UNAPPROVED:
+        return startup.refusal
+    verdict = stricter(verdict, startup.refusal) if startup.refusal is not None else verdict
+    if verdict.effect is not Effect.ALLOW:
+        return verdict
+    if startup.instead is None:
+        return replace(verdict, program=startup.program)
+    why = f"{found.server.short} is started as {startup.instead.server.server.short}: {verdict.reason}"
+    return Verdict(verdict.effect, verdict.rule, why, startup.instead.argv, startup.program)
 
 
 def judge_call(
@@ -66,6 +87,8 @@ def doubt(on_doubt: Effect, why: str) -> Verdict:
 
 def applied(verdict: Verdict, mode: Mode) -> Verdict:
     """What is really done: in observe mode everything passes, and the reason says what would have happened."""
-    if mode is Mode.ENFORCE or verdict.effect is Effect.ALLOW:
+    if mode is Mode.ENFORCE:
         return verdict
+    if verdict.effect is Effect.ALLOW:
+        return replace(verdict, argv=(), program="") if verdict.argv or verdict.program else verdict
     return Verdict(Effect.ALLOW, verdict.rule, f"observed only, would {verdict.effect.word}: {verdict.reason}")

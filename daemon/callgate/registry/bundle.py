@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.identity import ServerIdentity
 from callgate.model.pin import Pins
-from callgate.policy import labels, terms
+from callgate.policy import labels, starting, terms
 from callgate.policy.allowlist import ANY_TOOL, Allowlist, Approval
 from callgate.registry import pinned
 
@@ -49,7 +50,7 @@ def with_effect(
     changed: Document = copy.deepcopy(dict(document))
     for where, entry in _entries(changed, source):
         approval = _approval(entry, where)
-        if approval.identities == (identity,):
+        if entry["_meta"][META]["identities"] == [str(identity)]:
             stated = entry["_meta"][META]
             if stated.get("tools", {}) is None:  # a person's way to say that there are none
                 del stated["tools"]
@@ -84,6 +85,22 @@ def with_pins(document: object, source: str, server: str, pins: Pins) -> Documen
     return changed
 
 
+def with_statements(document: object, source: str, identity: ServerIdentity, stated: Mapping[str, Any]) -> Document:
+    """The document after the entry of exactly this identity states this (`launch`, ...), in place of what it did.
+
+    Raises RegistryError if there is no such entry, or it makes no sense.
+    """
+    rules(document, source)
+    changed: Document = copy.deepcopy(dict(document))  # type: ignore[call-overload]  # rules() has looked
+    for entry in changed.get("servers", []):
+        approval = entry["_meta"][META]
+        if approval["identities"] == [str(identity)]:
+            approval.update(stated)
+            rules(changed, source)
+            return changed
+    raise RegistryError(str(identity), f"is on no entry in {source}", "add it first: `callgate registry add`")
+
+
 def _entries(document: object, source: str) -> list[tuple[str, Any]]:
     if not isinstance(document, Mapping):
         raise RegistryError(source, "is not a JSON object", "restore it, or delete it to start with an empty registry")
@@ -111,11 +128,25 @@ def _approval(entry: object, where: str) -> Approval:
         pins = pinned.read(stated.get("pins"))
         said = labels.read(stated.get("labels"))
         agreed = terms.read(stated)
+        launch, versions = starting.read(stated.get("launch"))
     except (ValueError, AttributeError, TypeError) as error:
         raise RegistryError(f"{where} ({name})", str(error), "see docs/registry.md for the form") from error
     if not identities:
         raise RegistryError(f"{where} ({name})", "`identities` is empty", "name at least one server identity")
-    return Approval(name, identities, effect, tools, pins, said, agreed)
+    return Approval(name, _exact(identities, versions), effect, tools, pins, said, agreed, launch)
+
+
+def _exact(identities: Sequence[ServerIdentity], versions: Sequence[str]) -> tuple[ServerIdentity, ...]:
+    """The identities, with each that names no version once for each of `versions`, if there are any."""
+    if not versions:
+        return tuple(identities)
+    packages = ("npm", "pypi", "oci")
+    found = [
+        replace(one, version=version) if one.kind in packages and one.version is None else one
+        for one in identities
+        for version in versions
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def _new(identity: ServerIdentity, tool: str | None, effect: Effect, name: str) -> Document:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from callgate.model.pin import Kind, Pins
 from callgate.policy.allowlist import Approval
+from callgate.policy.starting import ANY_START, Starting
 from callgate.registry import bundle, roles
 
 LINES_MAX = 200
@@ -43,12 +44,16 @@ def _approvals(data: bytes | None, path: str) -> dict[tuple[str, int], Approval]
 
 def _servers(old: Mapping[tuple[str, int], Approval], new: Mapping[tuple[str, int], Approval]) -> list[str]:
     lines = [f"- {one.name}: {_said(one)}" for key, one in old.items() if key not in new]
-    lines += [f"+ {one.name}: {_said(one)}" for key, one in new.items() if key not in old]
+    for key, one in new.items():
+        if key not in old:
+            lines.append(f"+ {one.name}: {_said(one)}")
+            lines += [f"+ {one.name}: {line}" for line in _starting(ANY_START, one.launch)]
     for key, one in new.items():
         if key in old and old[key] != one:
             said, says = _said(old[key]), _said(one)
             lines += [f"~ {one.name}: {said} -> {says}"] if said != says else []
             lines += [f"~ {one.name}: {line}" for line in _pins(old[key].pins, one.pins)]
+            lines += [f"~ {one.name}: {line}" for line in _starting(old[key].launch, one.launch)]
     return lines or ["~ the document, but no approval in it"]
 
 
@@ -56,6 +61,21 @@ def _said(one: Approval) -> str:
     tools = ", ".join(f"{tool} {effect.word}" for tool, effect in sorted(one.tools.items()))
     terms = f" [{one.terms}]" if str(one.terms) else ""
     return f"{one.effect.word} {', '.join(map(str, one.identities))}" + (f" ({tools})" if tools else "") + terms
+
+
+def _starting(old: Starting, new: Starting) -> list[str]:
+    lines = []
+    if old.files != new.files:
+        count = sum(old.files.get(path) != digest for path, digest in new.files.items())
+        lines.append(f"{len(old.files)} pinned files -> {len(new.files)}, {count} of them new or other than before")
+    for what, before, after in (
+        ("arguments", old.arguments, new.arguments),
+        ("variables", old.environment, new.environment),
+    ):
+        if before != after:
+            said = ["any" if one is None else json.dumps(one, ensure_ascii=False) for one in (before, after)]
+            lines.append(f"{what} {said[0]} -> {said[1]}")
+    return lines
 
 
 def _pins(old: Pins, new: Pins) -> list[str]:

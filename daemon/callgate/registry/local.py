@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from callgate.model.call import Effect
 from callgate.model.errors import FileRefusedError, RegistryError
@@ -23,6 +24,16 @@ DOCUMENT_MAX = 64 * 1024 * 1024
 KEY_NAME = "local"
 TAKEN_OVER = ".taken-over"
 """Suffix of the unsigned file of earlier versions, once its content is signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What a new entry says."""
+
+    name: str = ""
+    """What it is called after; its identity, if this is empty."""
+    file: str = ""
+    """The file that the identity rests on: an edit of it is then told from a server that nobody knows."""
 
 
 class LocalRepository:
@@ -64,10 +75,10 @@ class LocalRepository:
         return bundle.rules(_parsed(self._earlier, data), str(self._earlier))
 
     def set(
-        self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str, signed: Mapping[str, str]
+        self, identity: ServerIdentity, tool: str | None, effect: Effect, fresh: Fresh, signed: Mapping[str, str]
     ) -> None:
         """Approve or deny a server, or one tool of it: edited, signed and published; not in force before the next
-        poll. A new entry is called after `name`; `signed` are the digests of what is in force, by path.
+        poll. `fresh` is for a new entry; `signed` are the digests of what is in force, by path.
 
         Raises RegistryError, and then what was published is published still.
         """
@@ -78,7 +89,10 @@ class LocalRepository:
             document = _parsed(self._servers, read_capped(self._servers, DOCUMENT_MAX))
         except FileNotFoundError:
             document = bundle.empty()
-        changed = bundle.with_effect(document, source, identity, tool, effect, name)
+        changed = bundle.with_effect(document, source, identity, tool, effect, fresh.name)
+        if fresh.file and len(changed["servers"]) > len(document.get("servers", [])):
+            stated = {"launch": {"files": {fresh.file: _digest(fresh.file)}}}
+            changed = bundle.with_statements(changed, source, identity, stated)
         bundle.rules(changed, source)
         self._publish({roles.SERVERS: _written(changed)})
 
@@ -163,7 +177,15 @@ class LocalRepository:
 _LOCAL_OPTIONS = {name: getattr(options.LOCAL, name) for name in ("soft_stale_hours", "hard_stale_hours")}
 
 
-def _parsed(path: Path, data: bytes) -> object:
+def _digest(file: str) -> str:
+    try:
+        with Path(file).open("rb") as opened:
+            return "sha256:" + hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise RegistryError(file, f"cannot be read ({error.strerror})", "then allow it again") from error
+
+
+def _parsed(path: Path, data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

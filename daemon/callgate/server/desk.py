@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from callgate.audit.redact import redact
 from callgate.gate import Gate
-from callgate.model.call import Session
+from callgate.model.call import Effect, Mode, Session, Verdict
 from callgate.model.errors import ProtocolError, RegistryError
+from callgate.model.startup import Startup, as_started
 from callgate.server import questions
 from callgate.server.hooks import Around, HookDesk
 from callgate.server.questions import Hello
@@ -46,6 +47,11 @@ class Visit:
     asked: int = 0
     left: bool = False
     """The connection has ended."""
+    greeting: int = 0
+    """The serial of its HELLO."""
+    hello: Hello | None = None
+    listed: bool = False
+    """It has shown the first that its server answered."""
 
 
 class Reply(NamedTuple):
@@ -64,6 +70,9 @@ class Surveyor(Protocol):
 
     def meet(self, hello: Hello, peer: Peer) -> Session:
         """The session of a shim that said `hello`."""
+
+    def again(self, hello: Hello, session: Session) -> Verdict | None:
+        """What of a server that was started is not any more as it was looked at before; None if all is."""
 
     def birth(self, pid: int) -> float:
         """When that process started, 0.0 if there is none."""
@@ -158,14 +167,23 @@ class Desk:
             log.warning("pid %d claims to be the shim of pid %d", visit.peer.pid, before.peer.pid)
             self._unmet(visit, serial, "another shim has this uid")
             return
+        startup = session.startup
+        late = hello.server_pid and (hello.resumed or self.gate.settings.mode is Mode.ENFORCE)
+        if late and startup is not None and startup.instead is not None:
+            session = replace(session, startup=_runs_already(session, startup))
         visit.session, visit.waiting = session, False
+        visit.greeting, visit.hello = serial, hello
         self.sessions[session.uid] = visit
         detail = {"cwd": hello.cwd, "pid": session.caller.pid, "caller": session.caller.agent_evidence}
         if hello.build:
             detail["build"] = hello.build
         if hello.resumed:
             detail["resumed"] = True
+        if session.startup is not None and session.startup.file:
+            detail["file"] = session.startup.file
         verdict = self.gate.launch(session, hello.argv, detail)
+        if verdict.argv:
+            visit.session = as_started(session)
         self.send(visit, Reply(serial, questions.answer(serial, verdict)))
         if visit.left:  # before it was answered
             self.gone(visit)
@@ -212,6 +230,9 @@ class Desk:
 
     def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
         session, listing = _known(visit), questions.listing(body)
+        if not visit.listed:
+            visit.listed = True
+            self._look_again(visit)
         count = len(listing.definitions) + len(listing.nameless)
         try:
             if count > questions.TOOLS_MAX:
@@ -267,6 +288,34 @@ class Desk:
             visit.server_start = self.surveyor.birth_of_child(pid, visit.peer.pid)
 
         self.workers.submit(look)
+        self._look_again(visit)
+
+    def _look_again(self, visit: Visit) -> None:
+        """Look whether what was started is what was looked at: between the two a file may have been changed."""
+        session, hello = visit.session, visit.hello
+        if session is None or hello is None or session.startup is None or session.barred is not None:
+            return
+
+        def look() -> None:
+            if (verdict := self.surveyor.again(hello, session)) is not None:
+                self.later(lambda: self.revoke(visit, verdict))
+
+        self.workers.submit(look)
+
+    def revoke_by(self, uid: str, verdict: Verdict) -> None:
+        """Revoke what the shim of this uid was allowed to run, if it is still there."""
+        if (visit := self.sessions.get(uid)) is not None:
+            self.revoke(visit, verdict)
+
+    def revoke(self, visit: Visit, verdict: Verdict) -> None:
+        """What was allowed to run must not any more: the shim ends its server and says why (not in observe mode)."""
+        session = visit.session
+        if visit.left or session is None or session.barred is not None:
+            return
+        visit.session = replace(session, barred=verdict)
+        applied = self.gate.revoke(session, verdict)
+        if applied.effect is not Effect.ALLOW:
+            self.send(visit, Reply(visit.greeting, questions.answer(visit.greeting, applied), always=True))
 
     def undurable(self, reply: Reply) -> bytes:
         """What is sent in the place of an answer whose rows could not be made durable."""
@@ -275,6 +324,12 @@ class Desk:
         if reply.lost:
             return reply.lost
         return questions.answer(reply.serial, self.gate.in_doubt("the audit log cannot be written"))
+
+
+def _runs_already(session: Session, startup: Startup) -> Startup:
+    """A server that runs in a floating version cannot be started as the approved one any more."""
+    why = f"{session.server.server.short} runs already, in a version that nobody has approved: start it again"
+    return replace(startup, instead=None, refusal=Verdict(Effect.DENY, "server.version", why))
 
 
 def _known(visit: Visit) -> Session:

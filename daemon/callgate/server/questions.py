@@ -159,7 +159,9 @@ def note(body: bytes) -> tuple[str, dict[str, Any]]:
 def answer(serial: int, verdict: Verdict) -> bytes:
     """The ANSWER to a HELLO or an ASK."""
     if verdict.effect is Effect.ALLOW:
-        return frames.pack(frames.ANSWER, serial, b"\0")
+        how: dict[str, object] = {"argv": list(verdict.argv)} if verdict.argv else {}
+        how |= {"program": verdict.program} if verdict.program else {}
+        return frames.pack(frames.ANSWER, serial, b"\0" + json.dumps(how).encode() if how else b"\0")
     said = json.dumps({"rule": verdict.rule, "reason": verdict.reason}).encode()
     return frames.pack(frames.ANSWER, serial, bytes((verdict.effect,)) + said)
 

@@ -16,12 +16,12 @@ from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event, Row
 from callgate.model.identity import Identified, ServerIdentity
 from callgate.model.inventory import Entry
-from callgate.policy import ladder
 from callgate.policy.allowlist import Allowlist
 from callgate.service import policies
 from callgate.service.asker import asked_by
 from callgate.service.pins import Pins
 from callgate.service.running import Running
+from callgate.service.standing import standing
 from callgate.service.trusting import trust
 from callgate.service.worker import describe
 
@@ -123,20 +123,34 @@ class Desktop:
         """Which rule allows or denies a server, and what would change that."""
         found = []
         for identified, entries in self._matching(ref):
-            verdict = self._verdict(identified)
-            found.append(
-                {
-                    "identity": str(identified.server),
-                    "short": identified.server.short,
-                    "evidence": identified.evidence,
-                    "entries": [f"{entry.agent}: {entry.name} ({entry.file.path})" for entry in entries],
-                    **verdict,
-                    "approvals": _approvals(self._daemon.registry.rules, identified),
-                    "policy": policies.explain(self._daemon, identified, entries),
-                    "change": _change(verdict["effect"], ref, local=not self._daemon.settings.registry.url),
-                }
-            )
+            for verdict, alike in self._verdicts(identified, entries):
+                found.append(
+                    {
+                        "identity": str(identified.server),
+                        "short": identified.server.short,
+                        "evidence": identified.evidence,
+                        "entries": [f"{entry.agent}: {entry.name} ({entry.file.path})" for entry in alike],
+                        **verdict,
+                        "approvals": _approvals(self._daemon.registry.rules, identified),
+                        "policy": policies.explain(self._daemon, identified, alike),
+                        "change": _change(verdict, ref, local=not self._daemon.settings.registry.url),
+                    }
+                )
         return {"servers": found}
+
+    def _verdicts(self, identified: Identified, entries: Sequence[Entry]) -> list[tuple[Json, list[Entry]]]:
+        """The verdict on a server, or those on its entries where they start it in ways that make a difference."""
+        if not entries:
+            return [(self._verdict(identified, None), [])]
+        found: list[tuple[Json, list[Entry]]] = []
+        for entry in entries:
+            verdict = self._verdict(identified, entry)
+            same = next((alike for other, alike in found if other == verdict), None)
+            if same is None:
+                found.append((verdict, [entry]))
+            else:
+                same.append(entry)
+        return found
 
     def verify(self) -> Json:
         """Check the whole log."""
@@ -156,7 +170,8 @@ class Desktop:
         identity = identities[0]
         entries = sorted({entry.name for _, found in matching for entry in found})
         name = entries[0] if len(entries) == 1 and identity.kind == "exe" else ""
-        self._daemon.registry.set(identity, tool, wanted, name)
+        file = self._file(identity, matching) if wanted is not Effect.DENY else ""
+        self._daemon.registry.set(identity, tool, wanted, name, file)
         detail = {"identity": str(identity), "asked": server, **asked_by()}
         event = Event(
             "registry.changed",
@@ -176,6 +191,17 @@ class Desktop:
             "entries": entries,
             "floats": floats,
         }
+
+    def _file(self, identity: ServerIdentity, matching: Sequence[tuple[Identified, list[Entry]]]) -> str:
+        """The file that an identity rests on, by its entries or the last launch of it; empty if it rests on none."""
+        if identity.kind != "exe":
+            return ""
+        for entry in (entry for _, entries in matching for entry in entries):
+            startup = self._daemon.worker.startup(entry, self._daemon.registry.rules)
+            if startup is not None and startup.file:
+                return startup.file
+        wanted = Filter(kind="server.launched", server=str(identity), limit=1, newest_first=True)
+        return next((str(row.event.detail.get("file", "")) for row in self._daemon.reader.rows(wanted)), "")
 
     def policy(self) -> Json:
         """The policy in force."""
@@ -223,10 +249,9 @@ class Desktop:
         self._daemon.request_stop()
         return {"pid": os.getpid()}
 
-    def _verdict(self, identified: Identified) -> Json:
-        doubt = self._daemon.settings.on_doubt
-        verdict = ladder.judge_launch(self._daemon.registry.rules, identified, doubt, time.time())
-        return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
+    def _verdict(self, identified: Identified, entry: Entry | None) -> Json:
+        daemon = self._daemon
+        return standing(daemon.worker, daemon.registry.rules, daemon.settings.on_doubt, identified, entry)
 
     def _launched_as(self, name: str) -> list[ServerIdentity]:
         """The servers that were lately started under this name without an entry (`callgate shim`)."""
@@ -294,8 +319,21 @@ def _approvals(rules: Allowlist | None, found: Identified) -> list[Json]:
     ]
 
 
-def _change(effect: str, ref: str, *, local: bool) -> str:
+_STEPS = {
+    "server.version": "start an approved version, or have this one approved",
+    "server.digest": "install the approved version anew, or have what is there now examined and approved",
+    "server.arguments": "start it with the approved arguments, or have these approved",
+    "server.environment": "take the variable out of its entry, or have it approved",
+    "server.lookalike": "check who wrote it: if it is a mistake, start the approved one instead",
+}
+"""What comes next, by the rule that refuses a server."""
+
+
+def _change(verdict: Json, ref: str, *, local: bool) -> str:
+    allowed = verdict["effect"] == "allow"
+    if verdict["rule"] in _STEPS and not allowed:
+        return _STEPS[verdict["rule"]]
     if not local:
-        what = "only its owner denies it" if effect == "allow" else f"`callgate request {ref} --why TEXT` asks for it"
+        what = "only its owner denies it" if allowed else f"`callgate request {ref} --why TEXT` asks for it"
         return f"the organisation's registry decides: {what}"
-    return f"`callgate deny {ref}` denies it" if effect == "allow" else f"`callgate allow {ref}` allows it"
+    return f"`callgate deny {ref}` denies it" if allowed else f"`callgate allow {ref}` allows it"

@@ -92,7 +92,12 @@ class Daemon:
         self.break_glass = BreakGlass(where.data / "break-glass.json", self._suspend, self.record)
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="callgate-work")
         self.around = surroundings(os.environ, home)
-        self.survey = Survey(self.around.home, self.key)
+        self.survey = Survey(
+            self.around.home,
+            self.key,
+            rules=lambda: self.registry.rules,
+            entries=lambda: self.worker.inventory.entries,
+        )
         self.undertaker = ThreadPoolExecutor(1, thread_name_prefix="callgate-reap")
         self.listener = Listener(
             sockets.listen(where.gate_socket), self.gate, self.survey, self.workers, self.undertaker

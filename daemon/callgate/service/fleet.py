@@ -13,9 +13,10 @@ from typing import Any
 from callgate import __version__
 from callgate.model.event import Event
 from callgate.model.identity import Identified
-from callgate.policy import ladder
+from callgate.model.inventory import Entry
 from callgate.service.part import Part
 from callgate.service.running import Running
+from callgate.service.standing import standing
 from callgate.service.worker import describe
 
 LOOK = 15.0
@@ -93,10 +94,9 @@ class Fleet(Part):
             "problems": sorted(daemon.problems() + list(daemon.worker.problems()))[:50],
         }
 
-    def _verdict(self, identified: Identified) -> dict[str, Any]:
+    def _verdict(self, identified: Identified, entry: Entry) -> dict[str, Any]:
         daemon = self._daemon
-        verdict = ladder.judge_launch(daemon.registry.rules, identified, daemon.settings.on_doubt, time.time())
-        return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
+        return standing(daemon.worker, daemon.registry.rules, daemon.settings.on_doubt, identified, entry)
 
 
 def _digest(detail: Mapping[str, Any]) -> str:

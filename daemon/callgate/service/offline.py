@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 from callgate.audit.verdict import judge
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.identity import Identified
+from callgate.model.inventory import Entry
 from callgate.modelproxy.routing import Routing
-from callgate.policy import ladder
 from callgate.service.key import KEY_FILE, payload_key
 from callgate.service.registrar import Registrar
+from callgate.service.standing import standing
 from callgate.service.trusting import read_note, trust
 from callgate.service.worker import Worker, describe
 from callgate.settings import load
@@ -45,9 +45,8 @@ def discover(env: Mapping[str, str], home: Path | None, agent: str | None) -> Js
     registry.peek()
     worker.look("asked")
 
-    def verdict(identified: Identified) -> Json:
-        found = ladder.judge_launch(registry.rules, identified, worker.settings.on_doubt, time.time())
-        return {"effect": found.effect.word, "rule": found.rule, "reason": found.reason}
+    def verdict(identified: Identified, entry: Entry) -> Json:
+        return standing(worker, registry.rules, worker.settings.on_doubt, identified, entry)
 
     return describe(worker, verdict, agent)
 

@@ -17,6 +17,7 @@ from callgate.service.part import Part
 from callgate.service.report import Reporting
 from callgate.service.running import Running
 from callgate.service.usage import Usage
+from callgate.service.vigil import Vigil
 from callgate.service.witnessing import Witnessing
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def made_for(daemon: Running) -> list[Part]:
         Witnessing(daemon, signing),
         LoopbackPort(daemon.loopback),
         Endings(daemon),
+        Vigil(daemon),
         Fleet(daemon),
         ModelChannel(daemon),
         Exporting(daemon),

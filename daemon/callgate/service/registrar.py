@@ -19,7 +19,7 @@ from callgate.policy.cedar import Policies
 from callgate.registry.activation import InForce
 from callgate.registry.cache import Cache
 from callgate.registry.freshness import Freshness
-from callgate.registry.local import LocalRepository
+from callgate.registry.local import Fresh, LocalRepository
 from callgate.registry.options import LOCAL, Options
 from callgate.registry.places import Folder
 from callgate.registry.sync import Outcome, Source, Sync
@@ -157,8 +157,9 @@ class Registrar:
                 self._poll(self._sync)
         self.refresh()
 
-    def set(self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str = "") -> None:
-        """Approve or deny a server, or one tool of it, in this machine's own registry; in force when this returns.
+    def set(self, identity: ServerIdentity, tool: str | None, effect: Effect, name: str = "", file: str = "") -> None:
+        """Approve or deny a server, or one tool of it, in this machine's own registry; in force when this returns. A
+        new entry is called after `name`, and pins `file`, if it is given.
 
         Raises RegistryError, and then the rules in force are what they were.
         """
@@ -168,7 +169,7 @@ class Registrar:
                 f"is decided by the organisation's registry ({self._settings.url})",
                 f"ask for it by `callgate request {identity} --why TEXT`",
             )
-        self._edit(lambda signed: self._local.set(identity, tool, effect, name, signed))
+        self._edit(lambda signed: self._local.set(identity, tool, effect, Fresh(name, file), signed))
 
     def set_policy(self, text: bytes | None) -> None:
         """Replace the policy of this machine's own registry, or (for None) remove it; in force when this returns.

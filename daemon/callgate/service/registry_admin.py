@@ -19,6 +19,7 @@ from securesystemslib.signer import CryptoSigner, Key
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.pin import Pins
+from callgate.policy import starting
 from callgate.policy.terms import read
 from callgate.registry import (
     activation,
@@ -40,6 +41,8 @@ from callgate.registry.repository import SOURCE_MAX, Repository
 from callgate.registry.roles import Plan
 from callgate.registry.upstream import Upstream
 from callgate.registry.web import Web
+from callgate.service import installation
+from callgate.service.installation import Wanted
 from callgate.system.files import locked, read_capped
 
 Json = dict[str, Any]
@@ -142,6 +145,21 @@ def import_from(folder: Path, url: str, names: Sequence[str], given: Grant, *, c
         added = additions.add(_document(repository, canary), listed, url, given, lenient=not names)
         changed = _edit(repository, added.document, canary, dry_run)
     return {"changes": changed, "skipped": [*found.skipped, *added.skipped], "requests": [], "dry_run": dry_run}
+
+
+def add_launch(
+    folder: Path, argv: Sequence[str], wanted: Wanted, grant: Grant, *, name: str, canary: bool, dry_run: bool
+) -> Json:
+    """Add the server that a command line starts, with what is wanted of how it is started. Raises RegistryError."""
+    found, said = installation.of_launch(argv, os.environ, wanted)
+    with _changing(folder) as repository:
+        path = str(repository.source / _servers(canary))
+        before = _document(repository, canary)
+        document = bundle.with_effect(before, path, found.server, None, grant.effect, name)
+        stated = {"launch": starting.written(said), **grant.terms}
+        document = bundle.with_statements(document, path, found.server, stated)
+        changed = _edit(repository, document, canary, dry_run)
+    return {"changes": changed, "skipped": [], "requests": [], "dry_run": dry_run, "pinned": len(said.files)}
 
 
 def revoke(folder: Path, server: str, *, remove: bool, canary: bool, dry_run: bool) -> Json:

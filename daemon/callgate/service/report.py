@@ -16,10 +16,11 @@ from callgate.audit.indexing import usage
 from callgate.audit.tally import Cells
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.identity import Identified
-from callgate.policy import ladder
+from callgate.model.inventory import Entry
 from callgate.server.door import Json, Route
 from callgate.service.part import Part
 from callgate.service.running import Running
+from callgate.service.standing import standing
 from callgate.service.usage import grouped, moment
 from callgate.service.worker import describe
 
@@ -77,10 +78,9 @@ class Reporting(Part):
             "problems": list(daemon.problems()),
         }
 
-    def _verdict(self, identified: Identified) -> Json:
-        rules, doubt = self._daemon.registry.rules, self._daemon.settings.on_doubt
-        verdict = ladder.judge_launch(rules, identified, doubt, time.time())
-        return {"effect": verdict.effect.word, "rule": verdict.rule, "reason": verdict.reason}
+    def _verdict(self, identified: Identified, entry: Entry) -> Json:
+        daemon = self._daemon
+        return standing(daemon.worker, daemon.registry.rules, daemon.settings.on_doubt, identified, entry)
 
 
 def summary(cells: Cells, inventory: Json) -> Json:

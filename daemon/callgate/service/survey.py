@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from callgate.agents import ALL
+from callgate.discovery.digest import state_of
+from callgate.discovery.examine import Examiner
 from callgate.discovery.identify import Identifier
 from callgate.discovery.live import agent_of
-from callgate.model.call import Caller, Session
+from callgate.model.call import Caller, Effect, Session, Verdict
 from callgate.model.identity import Launch
+from callgate.model.inventory import Entry
+from callgate.model.startup import Startup
+from callgate.policy.allowlist import Allowlist
 from callgate.server.questions import Hello
 from callgate.system import processes
 from callgate.system.accounts import account
@@ -24,13 +29,50 @@ STEP = 0.01
 class Survey:
     """Answers the desk's questions from the operating system. Safe to use from several threads."""
 
-    def __init__(self, home: str | None = None, key: bytes = b"") -> None:
-        self._identifier = Identifier(home=home, key=key)
+    def __init__(
+        self,
+        home: str | None = None,
+        key: bytes = b"",
+        rules: Callable[[], Allowlist | None] = lambda: None,
+        entries: Callable[[], Sequence[Entry]] = lambda: (),
+    ) -> None:
+        self._examiner = Examiner(Identifier(home=home, key=key))
+        self._rules = rules
+        self._entries = entries
+        """All entries that are known, for the variables that they set."""
 
     def meet(self, hello: Hello, peer: Peer) -> Session:
         """The session of a shim: its caller by process ancestry, its server by what would really run."""
-        found = self._identifier.identify(Launch(hello.argv, hello.cwd, hello.path, hello.env))
-        return Session(hello.uid, self.caller(peer, hello.launcher), found, hello.entry or label(hello.argv))
+        found, startup = self._examiner.examine(_launch(hello), self._rules(), self._variables(hello, peer.pid))
+        caller = self.caller(peer, hello.launcher)
+        return Session(hello.uid, caller, found, hello.entry or label(hello.argv), startup)
+
+    def again(self, hello: Hello, session: Session) -> Verdict | None:
+        """What of a server that was started is not any more as it was looked at before; None if all is."""
+        before = session.startup
+        if before is None or before.refusal is not None or not isinstance(before.rules, Allowlist):
+            return None
+        if path := changed(before):
+            return Verdict(
+                Effect.DENY, "server.digest", f"{path} was changed while {session.server.server.short} started"
+            )
+        found, now = self._examiner.examine(_launch(hello), before.rules)
+        started = now.instead.server.server if now and now.instead else found.server
+        if now is not None and now.refusal is not None and now.refusal.rule == "server.digest":
+            return now.refusal
+        if started != session.server.server and before.instead is None:
+            why = f"it was examined as {session.server.server.short}, and is {started.short} now"
+            return Verdict(Effect.DENY, "server.digest", why)
+        return None
+
+    def _variables(self, hello: Hello, pid: int) -> Sequence[str] | None:
+        """The names of the variables that the entry of a shim sets. Where no entry of that name is known: those in
+        which its environment differs from that of the process that started it. None: cannot be told.
+        """
+        mine = [one for one in self._entries() if (one.agent, one.name) == (hello.launcher, hello.entry)]
+        if hello.launcher and mine:
+            return sorted({name for one in mine for name in one.env_names})
+        return processes.variables_added(pid)
 
     def caller(self, peer: Peer, claimed: str = "") -> Caller:
         """Who stands behind a connection: the agent above its process; else, unproven, the `claimed` one."""
@@ -75,6 +117,15 @@ class Survey:
                 return False
             time.sleep(STEP)
         return processes.end_group(pid, start)
+
+
+def changed(startup: Startup) -> str | None:
+    """The first file of those that a launch rests on that is not as it was when it was read; None if all are."""
+    return next((path for path, state in startup.seen if state_of(path) != state), None)
+
+
+def _launch(hello: Hello) -> Launch:
+    return Launch(hello.argv, hello.cwd, hello.path, hello.env)
 
 
 def label(argv: Sequence[str]) -> str:

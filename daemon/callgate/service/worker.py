@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from callgate.agents import ALL
 from callgate.audit.argv import redact_argv, redact_url
 from callgate.discovery.drift import Drift, drift
+from callgate.discovery.examine import Examiner
 from callgate.discovery.identify import Identifier
 from callgate.discovery.launch.environment import is_risky
 from callgate.discovery.launch.urls import normal
@@ -26,6 +27,8 @@ from callgate.model.errors import CallgateError
 from callgate.model.event import Event
 from callgate.model.identity import Identified, Launch, ServerIdentity
 from callgate.model.inventory import AgentFound, Entry, Inventory, Surroundings, Transport
+from callgate.model.startup import Startup
+from callgate.policy.allowlist import Allowlist
 from callgate.service.hooking import Hooking
 from callgate.settings import Settings
 from callgate.system.files import read_capped, replace_file
@@ -74,6 +77,7 @@ class Worker:
         self._owner = owner
         own = (str(where.launchers), str(where.shim))
         self._identifier = Identifier(own, home=around.home, key=owner.key)
+        self._examiner = Examiner(self._identifier)
         self._wrapper = Wrapper(where, owner.settings, around)
         self.hooking = Hooking(where, around, self._wrapper)
         self._plan = Plan()
@@ -214,14 +218,23 @@ class Worker:
         """What an entry really starts or reaches."""
         if entry.transport is Transport.HTTP and entry.url:
             return Identified(ServerIdentity("url", normal(entry.url) or entry.url), "the address in the entry")
-        path = self._around.env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-        found = self._identifier.identify(Launch(entry.argv, entry.cwd or entry.project or self._around.home, path))
+        found = self._identifier.identify(self._launch(entry))
         names = sorted({name[:NAME_MAX] for name in entry.env_names if is_risky(name)})
         if not names:
             return found
         shown = ", ".join(names[:NAMES_SHOWN]) + (" and others" if len(names) > NAMES_SHOWN else "")
         warning = f"the entry sets {shown}, which may change what is started: settled when it is launched"
         return replace(found, evidence=f"{found.evidence}; {warning}")
+
+    def startup(self, entry: Entry, rules: Allowlist | None) -> Startup | None:
+        """What these rules make of how an entry would be started; None where nothing is started, or without rules."""
+        if entry.transport is Transport.HTTP and entry.url:
+            return None
+        return self._examiner.examine(self._launch(entry), rules, tuple(entry.env_names))[1]
+
+    def _launch(self, entry: Entry) -> Launch:
+        path = self._around.env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+        return Launch(entry.argv, entry.cwd or entry.project or self._around.home, path)
 
     def problems(self) -> Iterable[str]:
         """What went wrong in the last look."""
@@ -324,8 +337,8 @@ def report_json(report: Report, agent: str | None = None) -> Json:
     }
 
 
-def describe(worker: Worker, verdict: Callable[[Identified], Json], agent: str | None = None) -> Json:
-    """An inventory (of one agent) as the local API gives it; `verdict` says what the registry makes of a server."""
+def describe(worker: Worker, verdict: Callable[[Identified, Entry], Json], agent: str | None = None) -> Json:
+    """An inventory (of one agent) as the local API gives it; `verdict` says what the registry makes of an entry."""
     found = worker.inventory
     names = {agent.id: agent.name for agent in ALL}
     servers = []
@@ -350,7 +363,7 @@ def describe(worker: Worker, verdict: Callable[[Identified], Json], agent: str |
                 "evidence": identified.evidence,
                 "state": state,
                 "why": why,
-                **verdict(identified),
+                **verdict(identified, entry),
             }
         )
     return {

@@ -36,8 +36,10 @@ verdict), size (bytes that the agent gave), cwd."""
 # gate -> shim
 ANSWER = 16
 """Body: effect (1 byte) + UTF-8 JSON object. To HELLO and ASK: {rule, reason}; nothing after the effect byte when
-allowed without more to say. To LIST: {hide: [names]} (of templates: their URI templates). To HOOK: effect, exit code
-(1 byte), length of stdout (4, little endian), stdout, stderr: what the agent is to see."""
+allowed without more to say. To a HELLO that is allowed: {argv, program}, where the server is to be started by another
+command line than its own, or by exactly this file. A HELLO may be answered once more: what was allowed is revoked.
+To LIST: {hide: [names]} (of templates: their URI templates). To HOOK: effect, exit code (1 byte), length of stdout (4,
+little endian), stdout, stderr: what the agent is to see."""
 
 # env of HELLO
 TELLING = (

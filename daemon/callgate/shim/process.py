@@ -26,13 +26,14 @@ class LaunchError(Exception):
         self.code = code
 
 
-def start(argv: list[str]) -> tuple[int, int, int]:
-    """Start a server with our environment, folder and stderr, as the leader of a process group of its own.
+def start(argv: list[str], program: str = "") -> tuple[int, int, int]:
+    """Start a server with our environment, folder and stderr, as the leader of a process group of its own; from the
+    file `program`, if it is given, else from where PATH leads.
 
     Returns its pid, the writing end of its input and the reading end of its output, both non-blocking. The kernel
     kills the group when this process is gone (see `_tie`). Raises LaunchError.
     """
-    path = find(argv[0])
+    path = program or find(argv[0])
     theirs_in, ours_in = posix.pipe()
     ours_out, theirs_out = posix.pipe()
     lifeline, ours_life = posix.pipe()  # our end stays open, unused, until we are gone

@@ -49,8 +49,10 @@ class Relay:
         "_requests",
         "_since",
         "_terms",
+        "argv",
         "launch",
         "out",
+        "program",
         "questions",
     )
 
@@ -66,6 +68,10 @@ class Relay:
         self._requests = Requests(self.out, self.questions, self._answers, terms.message_max, terms.uid)
         self.launch = WAITING if terms.enforce else STARTED
         """In observe mode the server starts without waiting; the gate may still say no."""
+        self.argv: list[str] = []
+        """The command line to start in the place of the agent's, if there is one."""
+        self.program = ""
+        """The file to execute, if the gate names it: nothing is looked up a second time."""
 
     def learn(self, enforce: bool, on_doubt: int) -> None:
         """The organisation wants something else from now on."""
@@ -159,6 +165,8 @@ class Relay:
         if before is REFUSED:
             return
         if effect == ALLOW:
+            if before is WAITING:
+                self._oblige(detail)
             self.launch = STARTED
         else:
             self.launch = REFUSED
@@ -174,6 +182,17 @@ class Relay:
                 self._requests.feed(chunk, now)
             if self._ended:
                 self._requests.finish(now)
+
+    def _oblige(self, detail: dict[str, object]) -> None:
+        """Take over what the gate wants to be started. Raises ValueError if it makes no sense."""
+        argv, program = detail.get("argv", []), detail.get("program", "")
+        if (
+            not isinstance(argv, list)
+            or not all(isinstance(word, str) for word in argv)
+            or not isinstance(program, str)
+        ):
+            raise ValueError("an answer to HELLO that cannot be followed")
+        self.argv, self.program = argv, program
 
     def _doubt(self, uid: str, tool: str | None, asked: float, now: float) -> tuple[int, dict[str, object]]:
         """What is done without the gate, kept for the log before it is done."""

@@ -26,8 +26,8 @@ class Server:
 
     __slots__ = ("_died", "_moved", "ending", "input", "pid", "status", "stdout")
 
-    def __init__(self, argv: list[str]) -> None:
-        self.pid, stdin, self.stdout = start(argv)
+    def __init__(self, argv: list[str], program: str = "") -> None:
+        self.pid, stdin, self.stdout = start(argv, program)
         self.input: Sink | None = Sink(stdin)
         """None once it is closed."""
         self.ending = Ending()

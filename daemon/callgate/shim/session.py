@@ -190,7 +190,9 @@ class Session:
 
     def _start(self) -> None:
         self._started = True
-        self._server = Server(self._argv)
+        if self._relay.argv:
+            self._about["argv"] = self._argv = self._relay.argv  # from now on that is what runs
+        self._server = Server(self._argv, self._relay.program)
         self._about["server_pid"] = self._server.pid
         self._questions.note(dumps({"what": "started", "pid": self._server.pid}))
 

@@ -23,6 +23,9 @@ GROUP_GRACE = 2.0
 """Seconds between the polite and the final signal to a group: servers flush and exit in far less."""
 _STEP = 0.02
 _LINUX = sys.platform == "linux"
+ENVIRONMENT_MAX = 4 * 1024 * 1024
+"""Bytes of one process's environment: the kernel's own limit for it and the arguments is 6 MB."""
+_OF_SHELLS = {b"PWD", b"OLDPWD", b"SHLVL", b"_", b"LC_CTYPE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,30 @@ def processes() -> Iterator[Process]:
     for pid in own + others:
         if found := process(pid):
             yield found
+
+
+def variables_added(pid: int) -> list[str] | None:
+    """The names of the variables that a process was given and its parent was not, or in which they differ, without
+    those that a shell sets by itself. None where that cannot be seen (other systems than Linux, another's process).
+    """
+    found = _stat(pid)
+    if found is None:
+        return None
+    mine, theirs = _environment(pid), _environment(found.ppid)
+    if mine is None or theirs is None:
+        return None
+    differing = {name for name, value in mine.items() if theirs.get(name) != value} - _OF_SHELLS
+    return sorted(os.fsdecode(name) for name in differing)
+
+
+def _environment(pid: int) -> dict[bytes, bytes] | None:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+            data = file.read(ENVIRONMENT_MAX)
+    except OSError:
+        return None
+    pairs = (item.partition(b"=") for item in data.split(b"\0") if item)
+    return {name: value for name, _, value in pairs}
 
 
 def folder_of(pid: int) -> str | None:

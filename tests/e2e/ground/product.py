@@ -98,9 +98,13 @@ class Product:
         lines = self.run("log", "--json", "-n", "10000", *filters).stdout.splitlines()
         return sorted((json.loads(line) for line in lines if line.strip()), key=lambda row: row["seq"])
 
+    def client(self) -> Client:
+        """The daemon's local API."""
+        return Client(folders(self.env).api_socket)
+
     def every_row(self, **filters: str) -> list[Row]:
         """All rows that pass the filters, oldest first, over the local API (the command shows only so many)."""
-        client = Client(folders(self.env).api_socket)
+        client = self.client()
         found: list[Row] = []
         while page := client.events({**filters, "after": found[-1]["seq"] if found else 0, "limit": 10_000}):
             found += page

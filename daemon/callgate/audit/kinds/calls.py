@@ -76,6 +76,13 @@ class Launched(Judged):
     caller: str = Field("", description="how the agent was recognised")
     build: str = Field("", description="build of the shim")
     resumed: bool = Field(False, description="the shim found the gate again: its server runs already")
+    file: str = Field("", description="the one file that the identity rests on")
+    asked: str = Field("", description="the floating identity that was asked for")
+    instead: list[str] = Field([], description="the command line with the approved version in its place, redacted")
+
+
+class Changed(Detail):
+    """A server that is not any more what was allowed."""
 
 
 class Started(Detail):
@@ -184,6 +191,7 @@ KINDS: Kinds = {
     "server.launched": Kind("An agent asked to start a server; this is the verdict.", Launched),
     "server.started": Kind("Its process runs.", Started),
     "server.ended": Kind("Its process ended.", Ended),
+    "server.changed": Kind("A running server is not what was looked at before its start; the verdict on it.", Changed),
     "tools.listed": Kind("A server listed its tools.", ToolsListed),
     "message.seen": Kind("A message that carries no decision went by.", Said),
     "definitions.pinned": Kind("The first listing of a server: from now on it is compared with this.", Definitions),

@@ -54,7 +54,9 @@ def start(argv: tuple[str, ...]) -> Launched | None:
     if not (word in _ARGUMENTS or word.startswith("-") or "://" in word):
         caveats += (f"{word!r} may replace the image's own command",)
     hosts = found.all("-v", "--volume", "--mount", "--env-file", "--label-file", "--secret")
-    return Launched(target, argv, (argv[0],), caveats, any(not _absolute(one) for one in hosts))
+    before = rest[1 : len(rest) - len(found.rest)]
+    given = (*before, "{image}", *found.rest[1:])
+    return Launched(target, argv, (argv[0],), caveats, given, any(not _absolute(one) for one in hosts))
 
 
 def image(reference: str, *, local_names: bool = False) -> Package | None:

@@ -109,7 +109,7 @@ def start(argv: tuple[str, ...]) -> Launched | tuple[str, ...] | None:
     if name in ("mcp", "fastmcp") and rest[:1] == ("run",):
         return _mcp_run(argv, name, rest)
     if name == "mcp-remote" and (address := remote("npm", name, rest)):
-        return Launched(address, argv, (argv[0],))
+        return Launched(address, argv, (argv[0],), arguments=rest)
     if name == "uv":
         return _uv(argv, rest)
     if name in _RUN_THEIR_ARGUMENTS:
@@ -120,12 +120,12 @@ def start(argv: tuple[str, ...]) -> Launched | tuple[str, ...] | None:
 def _mcp_run(argv: tuple[str, ...], name: str, rest: tuple[str, ...]) -> Launched:
     """`fastmcp run URL` and `mcp run file.py[:object]`."""
     if address := remote("pypi", name, rest):
-        return Launched(address, argv, (argv[0],))
+        return Launched(address, argv, (argv[0],), arguments=rest)
     found = read(rest[1:], _MCP_RUN, name)
     file = found.rest[0].partition(":")[0] if found.rest else ""
     if not file.endswith(".py"):
         return unknown(argv, f"{name} run is given no Python file")
-    return Launched(Script(name, file), argv, (argv[0],), found.caveats)
+    return Launched(Script(name, file), argv, (argv[0],), found.caveats, found.rest[1:])
 
 
 def _node(argv: tuple[str, ...], name: str, rest: tuple[str, ...]) -> Launched:
@@ -144,7 +144,7 @@ def _script(argv: tuple[str, ...], found: Read, interpreter: str = "", base: str
     if "://" in file or file.startswith(("data:", "file:", "npm:", "jsr:", "node:")):
         return unknown(argv, f"{interpreter} loads its program from {file.partition(':')[0]}:")
     place = found.place or not _is_absolute(base or file)
-    return Launched(Script(interpreter, file, base), argv, (argv[0],), found.caveats, place)
+    return Launched(Script(interpreter, file, base), argv, (argv[0],), found.caveats, found.rest[1:], place)
 
 
 def _is_absolute(path: str) -> bool:
@@ -176,7 +176,7 @@ def _module(argv: tuple[str, ...], found: Read) -> Launched | tuple[str, ...]:
     if name.partition(".")[0] in _MODULES_THAT_RUN:
         return unknown(argv, f"python -m {name} runs what its arguments name", tools=(argv[0],))
     isolated = any(option in ("-I", "-P") for option, _ in found.options)
-    return Launched(Module(argv[0], name, isolated), argv, (argv[0],), found.caveats)
+    return Launched(Module(argv[0], name, isolated), argv, (argv[0],), found.caveats, arguments)
 
 
 _MODULES_THAT_RUN = words(
@@ -195,7 +195,7 @@ def _deno(argv: tuple[str, ...], rest: tuple[str, ...]) -> Launched:
     found = Read(found.options, found.rest, before.caveats + found.caveats, before.place or found.place)
     word = found.rest[0] if found.rest else ""
     if word.startswith("npm:") and (package := npm_package(word.removeprefix("npm:").lstrip("/"))):
-        return Launched(package, argv, (argv[0],), found.caveats)
+        return Launched(package, argv, (argv[0],), found.caveats, found.rest[1:])
     return _script(argv, found, "deno")
 
 
@@ -219,17 +219,18 @@ def _uv(argv: tuple[str, ...], rest: tuple[str, ...]) -> Launched | tuple[str, .
     if words and _PYTHONS.fullmatch(words[0]):
         inner = _python(words, words[1:])
         if isinstance(inner, Launched) and isinstance(inner.target, Script):
-            return Launched(Script("uv", inner.target.file, base), argv, (argv[0],), caveats + inner.caveats)
+            script = Script("uv", inner.target.file, base)
+            return Launched(script, argv, (argv[0],), caveats + inner.caveats, inner.arguments)
         return unknown(argv, "uv run runs what the folder's own project holds", tools=(argv[0],)).doubt(*caveats)
     if words[1:2] == ("run",) and words[0] in ("mcp", "fastmcp"):
         inner = _mcp_run(words, words[0], words[1:])
         target = Script("uv " + words[0], inner.target.file, base) if isinstance(inner.target, Script) else inner.target
-        return Launched(target, argv, (argv[0],), caveats + inner.caveats)
+        return Launched(target, argv, (argv[0],), caveats + inner.caveats, inner.arguments)
     if not words or not words[0].endswith(".py"):
         return unknown(argv, "uv run runs what the folder's own project holds", tools=(argv[0],)).doubt(*caveats)
-    return Launched(Script("uv", words[0], base), argv, (argv[0],), caveats)
+    return Launched(Script("uv", words[0], base), argv, (argv[0],), caveats, words[1:])
 
 
 def executable(argv: tuple[str, ...]) -> Launched:
     """A program of which nothing is known but its file."""
-    return Launched(Executable(argv[0]), argv, (argv[0],))
+    return Launched(Executable(argv[0]), argv, (argv[0],), arguments=argv[1:])

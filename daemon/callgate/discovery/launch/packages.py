@@ -145,14 +145,14 @@ def _finish(
         )
     if (package.kind, package.name) in bridges.RUNNERS:
         return _through(argv, package, rest, caveats)
-    return Launched(package, argv, (argv[0],), caveats)
+    return Launched(package, argv, (argv[0],), caveats, rest)
 
 
 def _through(argv: tuple[str, ...], package: Package, rest: tuple[str, ...], caveats: tuple[str, ...]) -> Launched:
     """What a package that runs its arguments comes to."""
     if package.command is None and (address := bridges.remote(package.kind, package.name, rest)):
-        return Launched(replace(address, via=package), argv, (argv[0],), caveats)
-    return Launched(package, argv, (argv[0],), (*caveats, f"{package.name} runs what its arguments name"))
+        return Launched(replace(address, via=package), argv, (argv[0],), caveats, rest)
+    return Launched(package, argv, (argv[0],), (*caveats, f"{package.name} runs what its arguments name"), rest)
 
 
 def npm_package(spec: str) -> Package | None:

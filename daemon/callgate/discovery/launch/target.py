@@ -80,6 +80,9 @@ class Launched:
     tools: tuple[str, ...] = ()
     """Every program on the way, as written, from the outside in. The target holds only if each is what it is called."""
     caveats: tuple[str, ...] = ()
+    arguments: tuple[str, ...] | None = None
+    """What the target itself is given; of a container all words after `run`, with `{image}` for its image. None: not
+    known."""
     place_matters: bool = True
     """The folder in which it is started may change what it runs."""
     variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -60,6 +60,7 @@ MEANINGS = {
     "definitions.pinned": Meaning(CONFIG, 1, INFORMATIONAL, "configuration", "creation"),
     "definition.changed": _FOUND,
     "tool.shadowed": _FOUND,
+    "server.changed": _FOUND,
     "definition.approved": _CHANGED,
     "definitions.forgotten": _CHANGED,
     "agent.found": Meaning(SOFTWARE, 2, INFORMATIONAL, "package", "installation"),
