@@ -11,6 +11,9 @@ from callgate.shim.questions import Questions
 
 CALLS_MAX = 10_000
 """Calls whose answer is awaited, for the notes; a server that never answers must not make us grow."""
+LISTED_MAX = 8 * 1024 * 1024
+"""Bytes of a line that is read in full because it may be an awaited list. It takes eight times as much memory, and what
+is larger than an eighth of this the gate does not compare either: it holds all of it."""
 LOOK_MAX = 64 * 1024
 """Bytes of a message in which the shim looks for what the notes tell. Larger ones are results."""
 WISHES_MAX = 20
@@ -140,6 +143,8 @@ class Answers:
         for line in self._lines.feed(chunk):
             if isinstance(line, Oversize):
                 self._oversize(line)
+            elif self._lists and not self._batches and _size(line) > LISTED_MAX:
+                self._too_long([line] if isinstance(line, bytes) else line)
             elif self._lists or self._batches:
                 self._inspect(line if isinstance(line, bytes) else b"".join(line), now)
             elif isinstance(line, bytes):
@@ -302,6 +307,22 @@ class Answers:
         self._forget(refused_ids)
         self._out.complaints.append(f"an answer of the server was refused: {refused.reason}")
 
+    def _too_long(self, pieces: list[bytes]) -> None:
+        """A line that may be an awaited list and is too long for one. In observe mode it goes on unread; else whoever
+        seems to wait for it, or all who wait for a list, are told that it is not shown.
+        """
+        id_bytes = mcp.peek_id(pieces[0][: mcp.HINT] + b"".join(pieces[-2:])[-mcp.HINT :])
+        waiting = [id_bytes.decode("ascii", "replace")] if id_bytes is not None else list(self._lists.values())
+        if id_bytes is not None:
+            self._calls.pop(id_bytes, None)
+        self._forget(waiting)
+        self._out.complaints.append(f"an answer of more than {LISTED_MAX} bytes came while a list was awaited")
+        if not self.enforce:
+            self._out.client += pieces
+            return
+        for one in waiting:
+            self._out.to_client(mcp.error(one, mcp.TOO_LARGE, "Callgate: the answer is too large to be looked at"))
+
     def _oversize(self, line: Oversize) -> None:
         """A line that is larger than we relay: whoever waits for it is told as soon as we can see who that is."""
         if not line.ended:
@@ -319,6 +340,10 @@ class Answers:
         """These lists are not awaited any more: their answer came, in some form."""
         self._lists = {key: id_text for key, id_text in self._lists.items() if id_text not in ids}
         self._openings &= self._lists.keys()
+
+
+def _size(line: bytes | list[bytes]) -> int:
+    return len(line) if isinstance(line, bytes) else sum(map(len, line))
 
 
 def _told(message: Message, shown: Shown) -> tuple[int, bytes]:

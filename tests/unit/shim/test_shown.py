@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from callgate.shim import frames
+from callgate.shim.answers import LISTED_MAX
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
 from scene import Scene, call, line
@@ -158,3 +159,45 @@ def test_what_the_server_shows_counts_as_held_until_the_gate_has_spoken() -> Non
     assert scene.relay.held_answers == sum(map(len, lists))
     scene.rule(frames.ALLOW, hide=[])
     assert scene.relay.held_answers == 0 and scene.to_client() == b"".join(lists)
+
+
+LARGE = b'{"jsonrpc":"2.0","id":%d,"result":{"prompts":[{"name":"p","description":"' + b"x" * LISTED_MAX + b'"}]}}\n'
+
+
+@pytest.mark.parametrize("piece", [64 * 1024, 16 * 1024 * 1024])
+def test_a_list_that_nobody_should_read_is_refused_and_the_next_one_is_read(piece: int) -> None:
+    scene = Scene(limit=64 * 1024 * 1024)
+    ask(scene, "prompts/list", 3)
+    raw = LARGE % 3
+    for start in range(0, len(raw), piece):
+        scene.server(raw[start : start + piece])
+    (told,) = scene.told()
+    assert told["id"] == 3 and "too large to be looked at" in told["error"]["message"]
+    assert not scene.asked(frames.LIST)
+    ask(scene, "prompts/list", 4)
+    scene.server({"jsonrpc": "2.0", "id": 4, "result": {"prompts": [{"name": "p"}]}})
+    assert len(scene.rule(frames.ALLOW, hide=[])) == 1 and scene.told()[0]["id"] == 4
+
+
+def test_an_answer_without_a_visible_id_is_refused_for_all_lists_that_are_awaited() -> None:
+    scene = Scene(limit=64 * 1024 * 1024)
+    ask(scene, "prompts/list", 3)
+    ask(scene, "tools/list", 4)
+    scene.server(
+        b'{"x":{}, "result":{"prompts":["' + b"x" * LISTED_MAX + b'"]},"y":{"id":7},"z":{"a":"' + b"b" * 200 + b'"}}\n'
+    )
+    assert sorted(one["id"] for one in scene.told()) == [3, 4]
+
+
+def test_in_observe_mode_a_list_of_any_size_goes_on_as_it_came() -> None:
+    scene = Scene(enforce=False, limit=64 * 1024 * 1024)
+    ask(scene, "prompts/list", 3)
+    scene.server(LARGE % 3)
+    assert scene.to_client() == LARGE % 3
+
+
+def test_a_large_result_goes_on_where_no_list_is_awaited() -> None:
+    scene = Scene(limit=64 * 1024 * 1024)
+    raw = (LARGE % 9).replace(b"prompts", b"content")
+    scene.server(raw)
+    assert scene.to_client() == raw
