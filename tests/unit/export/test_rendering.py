@@ -55,7 +55,9 @@ def test_a_uid_is_the_same_each_time_and_of_one_row_only() -> None:
     uids = [one.uid(ORIGIN) for one in records]
     assert len(set(uids)) == len(uids)
     assert records[0].uid(ORIGIN) == replace(records[0], cut=9).uid(ORIGIN)
-    assert records[4].previous_uid(ORIGIN) == records[3].uid(ORIGIN)
+    first = records[0].row
+    after = replace(records[1], row=replace(records[1].row, seq=first.seq + 1), previous=first.hash)
+    assert after.previous_uid(ORIGIN) == records[0].uid(ORIGIN)
     assert records[0].uid(replace(ORIGIN, uid="f" * 32)) != records[0].uid(ORIGIN)
 
 
