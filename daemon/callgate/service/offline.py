@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from callgate.audit.verdict import judge
 from callgate.model.errors import AuditError, CallgateError
+from callgate.model.event import Event
 from callgate.model.identity import Identified
 from callgate.model.inventory import Entry
 from callgate.modelproxy.routing import Routing
+from callgate.service import spool
 from callgate.service.key import KEY_FILE, payload_key
 from callgate.service.registrar import Registrar
 from callgate.service.standing import standing
@@ -18,6 +21,8 @@ from callgate.service.trusting import read_note, trust
 from callgate.service.worker import Worker, describe
 from callgate.settings import load
 from callgate.system.paths import Folders, folders, surroundings
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -30,8 +35,12 @@ class _NoDaemon:
         self.settings = load(where.settings)
         self.key = payload_key(where)
 
-    def record(self, events: list[Any]) -> bool:
-        """Changes made without a daemon are seen by it at its next start, as drift."""
+    def record(self, events: list[Event]) -> bool:
+        """What is done to entries is left for the daemon's log; what is merely seen, its next look sees as well."""
+        try:
+            spool.leave(self.folders.spool, events)
+        except OSError as error:
+            log.warning("what was done could not be left for the log: %s", error)
         return True
 
     def refresh(self) -> None:

@@ -15,7 +15,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +23,8 @@ from typing import Any, BinaryIO
 from callgate.audit.argv import redact_argv
 from callgate.model.call import Effect, Mode
 from callgate.model.event import Event
+from callgate.system.files import replace_file
+from callgate.wrap.report import Did
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ ARGV_MAX = 1024
 LOCK_WAIT = 1.0
 """Seconds for a shim to finish its line. Who holds the lock for longer is no shim."""
 TAKEN = "spool.taken"
+DONE = frozenset(f"entry.{did}" for did in Did if did is not Did.LEFT)
+"""What commands do to entries while no daemon runs, and leave here for it."""
 
 Record = Callable[[list[Event]], bool]
 """Makes these events durable, all or none; True if that worked."""
@@ -161,6 +165,8 @@ class _Reading:
                 unreadable.append(line)
             elif "argv" in said:
                 self._who = said
+            elif _text(said, "done") in DONE:
+                events.append(_done(said))
             else:
                 events.append(_event(said, self._who, self.key))
         self.lines = len(events)
@@ -190,22 +196,53 @@ def _parsed(line: bytes) -> Json | None:
     return said if isinstance(said, dict) else None
 
 
+def leave(folder: Path, events: Sequence[Event]) -> None:
+    """Leave what a command did to entries for the daemon's log. Raises OSError if that cannot be written."""
+    lines = [
+        {"done": one.kind, "t": one.time, "agent": one.agent, "entry": one.entry, "reason": one.reason, **one.detail}
+        for one in events
+        if one.kind in DONE
+    ]
+    if lines:
+        path = folder / f"command-{os.getpid()}-{time.time_ns()}.jsonl"
+        replace_file(path, b"".join(json.dumps(line).encode() + b"\n" for line in lines), mode=0o600)
+
+
+def _done(said: Json) -> Event:
+    detail: Json = {name: _text(said, name) for name in ("file", "before", "after")}
+    return Event(
+        kind=str(said["done"]),
+        time=_time(said),
+        agent=_text(said, "agent"),
+        entry=_text(said, "entry"),
+        reason=_text(said, "reason"),
+        detail=detail | {"spooled": True},
+    )
+
+
+def _text(holder: Json, field: str) -> str:
+    value = holder.get(field)
+    return value[:4096] if isinstance(value, str) else ""
+
+
+def _time(said: Json) -> int:
+    at = said.get("t")
+    return at if type(at) is int and 0 <= at < 2**63 else 0
+
+
 def _event(said: Json, who: Json, key: bytes) -> Event:
-    def text(holder: Json, field: str) -> str:
-        value = holder.get(field)
-        return value[:4096] if isinstance(value, str) else ""
+    text = _text
 
     def one_of(field: str, words: list[str]) -> str:
         return word if (word := text(said, field)) in words else ""
 
-    at = said.get("t")
     detail = {key: value for key, value in said.items() if key not in ("t", "call", "tool", "effect", "reason", "mode")}
     argv = who.get("argv")
     words = [word for word in argv[:ARGV_MAX] if isinstance(word, str)] if isinstance(argv, list) else []
     detail |= {"spooled": True, "argv": redact_argv(words, key), "shim": text(who, "uid")}
     return Event(
         kind="call.asked" if said.get("call") else "server.launched",
-        time=at if type(at) is int and 0 <= at < 2**63 else 0,
+        time=_time(said),
         uid=text(said, "call") or text(who, "uid"),
         agent=text(who, "launcher"),
         entry=text(who, "entry"),

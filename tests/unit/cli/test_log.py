@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from callgate.audit.indexing import LAG
+from callgate.audit.kinds.record import problems
 from callgate.audit.store import Reader, Writer
 from callgate.cli.log import point_in_time
 from callgate.model.errors import CallgateError
 from callgate.model.event import Event
 from callgate.settings import Durability
-from command import Cli
+from command import Cli, write_config
 from installation import Installation
 from until import until
 
@@ -78,3 +79,13 @@ def test_a_daemon_brings_the_index_up_to_date_and_counts_by_it(place: Installati
     assert groups["rare"]["calls"] == groups["rare"]["answered"] == groups["rare"]["denied"] == 1
     assert (groups["often"]["calls"], groups["often"]["bytes_out"]) == (half - 1, 7 * (half - 1))
     assert "often" in cli.good("usage", "--by", "tool").out
+
+
+def test_what_is_wrapped_while_no_daemon_runs_is_in_the_log_once_one_does(place: Installation) -> None:
+    write_config(place.home)
+    cli = Cli(place)
+    assert "wrapped" in cli("wrap").out
+    cli.good("up")
+    wrapped = rows(cli, "--kind", "entry.wrapped")
+    assert wrapped and all(row["detail"]["spooled"] for row in wrapped)  # type: ignore[index, call-overload]
+    assert [one for row in rows(cli, "-n", "1000") for one in problems(row)] == []

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from callgate.audit.kinds.record import problems
 from callgate.audit.store import Filter, Reader, Writer
 from callgate.model.event import Event, Row
 from callgate.service import spool
+from callgate.service.backend import row_json
 from callgate.service.spool import TAKEN, Intake
 from callgate.settings import Durability
 from callgate.shim.spool import Spool
@@ -285,3 +287,22 @@ def test_a_file_of_another_user_is_left_alone(place: Place) -> None:
 def test_a_folder_that_is_gone_is_an_empty_one(place: Place) -> None:
     place.folder.rmdir()
     assert place.intake.run(ENOUGH) == 0
+
+
+def test_what_a_command_did_without_a_daemon_becomes_rows(place: Place) -> None:
+    detail = {"file": "/home/anna/.mcp.json", "before": "00", "after": "ff"}
+    done = Event("entry.unwrapped", 5, agent="an-agent", entry="notes", reason="back", detail=detail)
+    spool.leave(place.folder, [done, Event("agent.found", 6, agent="an-agent")])
+    assert place.intake.run(ENOUGH) == 1
+    (row,) = Reader(place.audit).rows(Filter(kind="entry.unwrapped"))
+    assert row.event == Event(
+        **{**{f: getattr(done, f) for f in done.__slots__}, "detail": {**detail, "spooled": True}}
+    )
+    assert problems(row_json(row)) == []
+    assert list(place.folder.iterdir()) == []
+
+
+def test_a_line_that_claims_to_be_anything_else_is_no_event_of_ours(place: Place) -> None:
+    (place.folder / "command-1-1.jsonl").write_text('{"done": "log.cut", "t": 1}\n{"done": ["entry.wrapped"]}\n')
+    place.intake.run(ENOUGH)
+    assert list(Reader(place.audit).rows(Filter(kind="log.cut"))) == []
