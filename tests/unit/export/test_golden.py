@@ -133,7 +133,7 @@ def test_a_cef_line_is_one_line_whose_parts_can_be_told_apart(path: Path) -> Non
 @pytest.mark.parametrize("path", sorted((GOLDEN / "ecs").glob("*.json")), ids=lambda path: path.stem)
 def test_an_ecs_document_uses_the_categories_and_types_that_the_schema_allows(path: Path) -> None:
     event = json.loads(path.read_text())["event"]
-    categories = {"api", "configuration", "file", "host", "intrusion_detection", "package", "process"}
+    categories = {"api", "configuration", "file", "host", "intrusion_detection", "package", "process", "session"}
     types = {"access", "change", "creation", "deletion", "denied", "end", "info", "installation", "start"}
     assert set(event["category"]) <= categories and set(event["type"]) <= types
     assert event["kind"] in ("event", "alert") and event["outcome"] in ("success", "failure", "unknown")

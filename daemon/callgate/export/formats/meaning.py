@@ -52,6 +52,12 @@ MEANINGS = {
     "model.answered": Meaning(API, OTHER, INFORMATIONAL, "api", "end"),
     "model.routed": _CHANGED,
     "model.unrouted": _CHANGED,
+    "hook.asked": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
+    "hook.answered": Meaning(API, OTHER, INFORMATIONAL, "api", "end"),
+    "hook.unknown": Meaning(API, OTHER, LOW, "api"),
+    "prompt.submitted": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
+    "session.started": Meaning(API, OTHER, INFORMATIONAL, "session", "start"),
+    "session.ended": Meaning(API, OTHER, INFORMATIONAL, "session", "end"),
     "tools.listed": Meaning(API, 2, INFORMATIONAL, "api", "access"),
     "message.seen": Meaning(API, OTHER, INFORMATIONAL, "api"),
     "server.launched": Meaning(PROCESS, 1, INFORMATIONAL, "process", "access"),
@@ -71,6 +77,8 @@ MEANINGS = {
     "entry.wrapped": _CHANGED,
     "entry.unwrapped": Meaning(CONFIG, 1, LOW, "configuration", "change"),
     "entry.repaired": Meaning(CONFIG, 1, LOW, "configuration", "change"),
+    "entry.hooked": _CHANGED,
+    "entry.unhooked": Meaning(CONFIG, 1, LOW, "configuration", "change"),
     "entry.failed": _WARNED,
     "registry.changed": _CHANGED,
     "registry.updated": _CHANGED,
@@ -93,6 +101,10 @@ MEANINGS = {
     "log.unreadable": _ALARM,
     "log.cut": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
     "log.checkpoint": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+    "log.witnessed": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
+    "log.forked": Meaning(FINDING, 1, CRITICAL, "intrusion_detection"),
+    "key.rotated": Meaning(CONFIG, 1, MEDIUM, "configuration", "change"),
+    "clock.jumped": _FOUND,
     "machine.inventory": Meaning(SOFTWARE, 2, INFORMATIONAL, "host"),
     "machine.health": Meaning(INVENTORY, 2, INFORMATIONAL, "host"),
     "export.lost": _ALARM,
@@ -104,7 +116,7 @@ MEANINGS = {
 _BY_NOUN = {"finding": _FOUND, "detection": _FOUND, "call": MEANINGS["call.asked"], "hook": MEANINGS["call.asked"]}
 _UNKNOWN = Meaning(BASE, OTHER, INFORMATIONAL, "host")
 
-URGENT = frozenset({"log.checkpoint", "log.broken"})
+URGENT = frozenset({"log.checkpoint", "log.witnessed", "log.forked", "log.broken", "key.rotated"})
 """Kinds that do not wait for others to go with them: what a checkpoint vouches for is safe once it has left."""
 
 
