@@ -156,17 +156,20 @@ class _Cuttable:
     """A connection that a watch can cut at any time, in the midst of a TLS handshake or of headers too."""
 
     _twin: socket.socket | None = None
+    _twins: set[socket.socket]
+    """Of the thread that made the connection; it may be closed by another one, or by the collector in any."""
 
     def _new_conn(self) -> socket.socket:
         made: socket.socket = super()._new_conn()  # type: ignore[misc]
         self._twin = made.dup()
-        _open.twins.add(self._twin)
+        self._twins = _open.twins
+        self._twins.add(self._twin)
         return made
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
         if self._twin is not None:
-            _open.twins.discard(self._twin)
+            self._twins.discard(self._twin)
             self._twin.close()
             self._twin = None
 
