@@ -31,7 +31,7 @@ def _kind(name: str, literals: str, shape: bytes, alone: bytes = b"") -> Kind:
 
 
 TOKENS = (
-    _kind("aws-key", "AKIA ASIA", rb"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    _kind("aws-key", "AKIA ASIA ABIA ACCA", rb"A(?:KI|SI|BI|CC)A[A-Z0-9]{16}(?![A-Za-z0-9])"),
     _kind("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", rb"gh[pousr]_[A-Za-z0-9]{30,}"),
     _kind("github-token", "github_pat_", rb"github_pat_[A-Za-z0-9_]{40,}"),
     _kind("gitlab-token", "glpat-", rb"glpat-[A-Za-z0-9_-]{20,}"),
@@ -53,6 +53,24 @@ TOKENS = (
         rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----(?:[A-Za-z0-9+/=\s:,.\\]|-(?!-))*"
         rb"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----)?",
     ),
+    _kind("digitalocean-token", "dop_v1_ doo_v1_ dor_v1_", rb"do[opr]_v1_[a-f0-9]{64}"),
+    _kind("shopify-token", "shpat_ shpca_ shppa_ shpss_", rb"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
+    _kind("linear-key", "lin_api_", rb"lin_api_[A-Za-z0-9]{40}"),
+    _kind("notion-token", "ntn_", rb"ntn_[0-9]{11}[A-Za-z0-9]{35}"),
+    _kind("databricks-token", "dapi", rb"dapi[a-f0-9]{32}(?![A-Za-z0-9])"),
+    _kind("postman-key", "PMAK-", rb"PMAK-[A-Fa-f0-9]{24}-[A-Fa-f0-9]{34}"),
+    _kind("doppler-token", "dp.pt.", rb"dp\.pt\.[A-Za-z0-9]{43}"),
+    _kind("planetscale-token", "pscale_", rb"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_=.-]{32,64}"),
+    _kind("pulumi-token", "pul-", rb"pul-[a-f0-9]{40}(?![A-Za-z0-9])"),
+    _kind("rubygems-key", "rubygems_", rb"rubygems_[a-f0-9]{48}"),
+    _kind("grafana-token", "glsa_", rb"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}"),
+    _kind("perplexity-key", "pplx-", rb"pplx-[A-Za-z0-9]{48}"),
+    _kind("sentry-token", "sntryu_ sntrys_", rb"sntryu_[a-f0-9]{64}|sntrys_[A-Za-z0-9+/=_]{40,512}"),
+    _kind("vault-token", "hvs. hvb.", rb"hv[sb]\.[A-Za-z0-9_-]{90,300}"),
+    _kind("atlassian-token", "ATATT3", rb"ATATT3[A-Za-z0-9_=-]{160,220}"),
+    _kind("newrelic-key", "NRAK-", rb"NRAK-[A-Za-z0-9]{27}"),
+    _kind("square-token", "sq0atp- sq0csp-", rb"sq0(?:atp|csp)-[A-Za-z0-9_-]{22,60}"),
+    _kind("docker-token", "dckr_pat_", rb"dckr_pat_[A-Za-z0-9_-]{20,60}"),
     _kind("private-key", "AGE-SECRET-KEY-1", rb"AGE-SECRET-KEY-1[A-Z0-9]{50,}"),
 )
 """Tokens known by their form. Each holds RUN characters in a row that are letters, digits, `_` or `-`."""
