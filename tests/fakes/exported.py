@@ -49,6 +49,7 @@ DETAILS: dict[str, dict[str, Any]] = {
         "detail": {"argv": ["npx", "-y", "@scope/files"], "evidence": "npm cache", "also": []},
     },
     "server.started": {"detail": {"pid": 4711}},
+    "server.changed": {"reason": "its file is another one now", "detail": {}},
     "server.ended": {"detail": {"pid": 4711, "code": 1}},
     "call.refused": {"detail": {"method": "tools/call", "refused": "two ids", "direction": "client"}},
     "model.asked": {
