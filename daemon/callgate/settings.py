@@ -108,6 +108,10 @@ class Http:
 
     port: int = 17423
     """The loopback port. Fixed, because it stands in agents' files; below the ports that systems hand out at random."""
+    wrap: bool = True
+    """Put the gate in front of remote servers, too: their entries get a loopback address."""
+    ca_file: str = ""
+    """Path of a PEM file (relative to the config folder) with CAs that are trusted beside the system's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Person:
 
     @property
     def wrapper(self) -> Wrapper:
-        return Wrapper(self.folders, Settings(), Surroundings(str(self.home), "linux", {}))
+        return Wrapper(self.folders, Settings(), Surroundings(str(self.home), "linux", {}), lambda: None)
 
     def look(self) -> Inventory:
         file = ConfigFile("claude-code", Scope.USER, str(self.path), Format.JSON, "claude-state")

@@ -35,6 +35,10 @@ class RawEntry:
     """Where the command stands; empty if the entry has none."""
     args_at: KeyPath | None = None
     """Where the arguments stand or would stand; None if `command_at` is a list that holds them too."""
+    url_at: KeyPath = ()
+    """Where the address of a remote server stands; empty if the entry starts a local one."""
+    headers: tuple[tuple[KeyPath, str, str], ...] = field(default=(), repr=False)
+    """Headers that the agent sends to it: where each value stands, name and value (which may be a secret)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Dialect:
     env: tuple[str, ...] = ("env",)
     """Keys of mappings (name to value) or lists (names) of environment variables."""
     urls: tuple[str, ...] = ("url",)
+    headers: str = "headers"
+    """Key of a mapping of headers for a remote server."""
     url_wins: bool = False
     """The agent documents that a URL, where there is one, beats the command."""
     inner: str | None = None
@@ -171,11 +177,13 @@ def _with_surroundings(
 def _with_connection(
     entry: RawEntry, at: KeyPath, value: Mapping[object, object], dialect: Dialect, notes: Notes
 ) -> RawEntry | None:
-    url = next((found for key in dialect.urls if (found := _text(value.get(key)))), None)
+    url_key = next((key for key in dialect.urls if _text(value.get(key))), None)
+    url = _text(value.get(url_key)) if url_key else None
     command = value.get(dialect.command)
     if command is None or (dialect.url_wins and url):
         if url:
-            return replace(entry, transport=Transport.HTTP, url=url)
+            headers = _headers(at, value, dialect)
+            return replace(entry, transport=Transport.HTTP, url=url, url_at=(*at, url_key or ""), headers=headers)
         keys = " nor ".join((dialect.command, *dialect.urls))
         notes.add(at, f"names no server: it has neither {keys}")
         return None
@@ -197,6 +205,14 @@ def _with_connection(
     if args is None:
         return None
     return replace(entry, url=url, argv=(command, *args), command_at=(*at, command_key), args_at=args_at)
+
+
+def _headers(at: KeyPath, value: Mapping[object, object], dialect: Dialect) -> tuple[tuple[KeyPath, str, str], ...]:
+    found = value.get(dialect.headers)
+    if not isinstance(found, Mapping):
+        return ()
+    pairs = [(name, text) for name, text in found.items() if isinstance(name, str) and isinstance(text, str)]
+    return tuple(((*at, dialect.headers, name), name, text) for name, text in pairs)
 
 
 def _from_list(entry: RawEntry, at: KeyPath, command: object, notes: Notes) -> RawEntry | None:

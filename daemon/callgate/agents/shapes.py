@@ -162,7 +162,7 @@ SHAPES: Mapping[str, Shape] = {
     "windsurf": Servers((("mcpServers",),), _WINDSURF),
     "cline": Servers((("mcpServers",),), Dialect(inner="transport")),
     "opencode": Servers((("mcp",),), _OPENCODE, optional_level="servers"),
-    "codex": Servers((("mcp_servers",),), Dialect(env=("env", "env_vars"))),
+    "codex": Servers((("mcp_servers",),), Dialect(env=("env", "env_vars"), headers="http_headers")),
     "goose": Servers(
         (("extensions",),),
         Dialect(

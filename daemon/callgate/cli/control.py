@@ -44,6 +44,9 @@ def up(
         bool,
         typer.Option("--model-channel", help="Lead agents' requests to their models through the gate too."),
     ] = False,
+    http: Annotated[
+        bool | None, typer.Option("--http/--no-http", help="Wrap entries of remote servers, too (or give them back).")
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +58,7 @@ def up(
     changed = (enforce or observe) and background.set_mode(where, Mode.ENFORCE if enforce else Mode.OBSERVE)
     if hooks is not None and background.set_hooks(where, hooks):
         changed = True
+    changed = (http is not None and background.set_http(where, http)) or changed
     started = background.ensure(where, os.environ, home)
     daemon = client()
     if changed and not started:

@@ -19,11 +19,11 @@ from callgate.model.inventory import Entry
 from callgate.policy.allowlist import Allowlist
 from callgate.service import policies
 from callgate.service.asker import asked_by
+from callgate.service.inventory import describe
 from callgate.service.pins import Pins
 from callgate.service.running import Running
 from callgate.service.standing import standing
 from callgate.service.trusting import trust
-from callgate.service.worker import describe
 
 Json = dict[str, Any]
 

@@ -160,6 +160,14 @@ def set_hooks(where: Folders, install: bool) -> bool:
     return True
 
 
+def set_http(where: Folders, wrap: bool) -> bool:
+    """Write into the settings file whether entries of remote servers are wrapped. True if that changed something."""
+    if load(where.settings).http.wrap is wrap:
+        return False
+    _set(where, "http", "wrap", wrap)
+    return True
+
+
 def _set(where: Folders, table: str, key: str, value: object) -> None:
     import tomlkit  # 50 ms that no other command needs
     from tomlkit.exceptions import TOMLKitError

@@ -44,6 +44,7 @@ from callgate.service.worker import Worker
 from callgate.settings import Settings, load
 from callgate.system import sockets
 from callgate.system.paths import Folders, surroundings
+from callgate.wrap.addresses import prefix
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,14 @@ class Daemon:
         done: Future[bool] = Future()
         self.listener.submit(job, done.set_result)
         return done.result()
+
+    def http_prefix(self) -> str:
+        """How our addresses for remote servers begin; empty while their entries are left alone."""
+        return prefix(self.loopback.port) if self.settings.http.wrap else ""
+
+    def open_port(self) -> str:
+        """See to it that something listens there; why not, or empty."""
+        return self.loopback.open()
 
     def apply(self, settings: Settings) -> None:
         """Put other settings in force, for calls and for shims."""

@@ -14,10 +14,10 @@ from callgate import __version__
 from callgate.model.event import Event
 from callgate.model.identity import Identified
 from callgate.model.inventory import Entry
+from callgate.service.inventory import describe
 from callgate.service.part import Part
 from callgate.service.running import Running
 from callgate.service.standing import standing
-from callgate.service.worker import describe
 
 LOOK = 15.0
 """Seconds between two looks for a change. It is reported when the next look sees the same: an agent that is being

@@ -14,13 +14,15 @@ from callgate.model.identity import Identified
 from callgate.model.inventory import Entry
 from callgate.modelproxy.routing import Routing
 from callgate.service import spool
+from callgate.service.inventory import describe
 from callgate.service.key import KEY_FILE, payload_key
 from callgate.service.registrar import Registrar
 from callgate.service.standing import standing
 from callgate.service.trusting import read_note, trust
-from callgate.service.worker import Worker, describe
+from callgate.service.worker import Worker
 from callgate.settings import load
 from callgate.system.paths import Folders, folders, surroundings
+from callgate.wrap.addresses import prefix
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,14 @@ class _NoDaemon:
         self.folders = where
         self.settings = load(where.settings)
         self.key = payload_key(where)
+
+    def http_prefix(self) -> str:
+        """How the daemon's addresses would begin."""
+        return prefix(self.settings.http.port) if self.settings.http.wrap else ""
+
+    def open_port(self) -> str:
+        """Only a daemon can listen."""
+        return "a remote server is wrapped only while the daemon runs: `callgate up` starts it"
 
     def record(self, events: list[Event]) -> bool:
         """What is done to entries is left for the daemon's log; what is merely seen, its next look sees as well."""

@@ -11,6 +11,7 @@ from callgate.service.checkpoints import Checkpoints
 from callgate.service.endings import Endings
 from callgate.service.exporting import Exporting
 from callgate.service.fleet import Fleet
+from callgate.service.httpshim import HttpShim
 from callgate.service.loopback import LoopbackPort
 from callgate.service.model_channel import ModelChannel
 from callgate.service.part import Part
@@ -30,6 +31,7 @@ def made_for(daemon: Running) -> list[Part]:
         signing,
         Witnessing(daemon, signing),
         LoopbackPort(daemon.loopback),
+        HttpShim(daemon, daemon.worker.routes),
         Endings(daemon),
         Vigil(daemon),
         Fleet(daemon),

@@ -18,11 +18,11 @@ from callgate.model.errors import AuditError, CallgateError
 from callgate.model.identity import Identified
 from callgate.model.inventory import Entry
 from callgate.server.door import Json, Route
+from callgate.service.inventory import describe
 from callgate.service.part import Part
 from callgate.service.running import Running
 from callgate.service.standing import standing
 from callgate.service.usage import grouped, moment
-from callgate.service.worker import describe
 
 TOP = 25
 """Groups of each kind in a report, those with the most calls; `callgate usage --json` gives all."""

@@ -10,9 +10,10 @@ from callgate.agents import ALL
 from callgate.discovery.digest import state_of
 from callgate.discovery.examine import Examiner
 from callgate.discovery.identify import Identifier
+from callgate.discovery.launch.urls import normal
 from callgate.discovery.live import agent_of
 from callgate.model.call import Caller, Effect, Session, Verdict
-from callgate.model.identity import Launch
+from callgate.model.identity import Identified, Launch, ServerIdentity
 from callgate.model.inventory import Entry
 from callgate.model.startup import Startup
 from callgate.policy.allowlist import Allowlist
@@ -73,6 +74,13 @@ class Survey:
         if hello.launcher and mine:
             return sorted({name for one in mine for name in one.env_names})
         return processes.variables_added(pid)
+
+    def meet_remote(self, uid: str, peer: Peer, launcher: str, entry: str, url: str) -> Session:
+        """The session of a program that reaches the remote server `url` by the address that we put into an entry of
+        the agent `launcher`.
+        """
+        found = Identified(ServerIdentity("url", normal(url) or url.partition("?")[0]), "the address in the entry")
+        return Session(uid, self.caller(peer, launcher), found, entry)
 
     def caller(self, peer: Peer, claimed: str = "") -> Caller:
         """Who stands behind a connection: the agent above its process; else, unproven, the `claimed` one."""

@@ -27,6 +27,7 @@ from callgate.model.errors import CallgateError
 from callgate.model.event import Event
 from callgate.model.identity import Identified, Launch, ServerIdentity
 from callgate.model.inventory import AgentFound, Entry, Inventory, Surroundings, Transport
+from callgate.model.route import Route
 from callgate.model.startup import Startup
 from callgate.policy.allowlist import Allowlist
 from callgate.service.hooking import Hooking
@@ -34,8 +35,11 @@ from callgate.settings import Settings
 from callgate.system.files import read_capped, replace_file
 from callgate.system.paths import Folders
 from callgate.system.watch import Watch
+from callgate.wrap.addresses import Addresses, is_address, token_of
 from callgate.wrap.apply import Report, Wrapper
-from callgate.wrap.plan import Plan, Why
+from callgate.wrap.plan import Left, Plan, Why
+from callgate.wrap.report import left
+from callgate.wrap.routes import Routes
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,13 @@ class Owner(Protocol):
 
     settings: Settings
     key: bytes
-    """For redaction marks."""
+    """For redaction marks, and for addresses that nobody can guess."""
+
+    def http_prefix(self) -> str:
+        """How our addresses for remote servers begin; empty while their entries are left alone."""
+
+    def open_port(self) -> str:
+        """See to it that something listens there; why not, or empty."""
 
     def record(self, events: list[Event]) -> bool:
         """Write events to the audit log."""
@@ -78,7 +88,7 @@ class Worker:
         own = (str(where.launchers), str(where.shim))
         self._identifier = Identifier(own, home=around.home, key=owner.key)
         self._examiner = Examiner(self._identifier)
-        self._wrapper = Wrapper(where, owner.settings, around)
+        self._wrapper = Wrapper(where, owner.settings, around, self._addresses)
         self.hooking = Hooking(where, around, self._wrapper)
         self._plan = Plan()
         self._lock = threading.RLock()
@@ -97,6 +107,15 @@ class Worker:
     def key(self) -> bytes:
         """This machine's key for redaction marks."""
         return self._owner.key
+
+    @property
+    def routes(self) -> Routes:
+        """Where the addresses in wrapped entries of remote servers lead."""
+        return self._wrapper.routes
+
+    def wake(self) -> None:
+        """Look at the machine soon."""
+        self._woken.set()
 
     def start(self) -> None:
         """Look at the machine now, and from now on whenever something changes."""
@@ -133,6 +152,8 @@ class Worker:
                 self._owner.record([self._drift_event(change) for change in drift(before, found)])
             if self._watch is not None:
                 self._attend(self._watch, found)
+            if self._watch is not None:
+                self._release(found)
             wanted = self._wanted()
             if self._watch is not None and wanted["on"] and self.settings.watch.rewrap:
                 self._wrap([w.entry for w in self._plan.wrappings if w.entry.agent not in wanted["except"]])
@@ -217,7 +238,8 @@ class Worker:
     def identity(self, entry: Entry) -> Identified:
         """What an entry really starts or reaches."""
         if entry.transport is Transport.HTTP and entry.url:
-            return Identified(ServerIdentity("url", normal(entry.url) or entry.url), "the address in the entry")
+            url = self.address(entry) or entry.url
+            return Identified(ServerIdentity("url", normal(url) or url), "the address in the entry")
         found = self._identifier.identify(self._launch(entry))
         names = sorted({name[:NAME_MAX] for name in entry.env_names if is_risky(name)})
         if not names:
@@ -236,9 +258,14 @@ class Worker:
         path = self._around.env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
         return Launch(entry.argv, entry.cwd or entry.project or self._around.home, path)
 
+    def address(self, entry: Entry) -> str | None:
+        """The address of the server behind an entry, whether its entry leads there or to us."""
+        route = self.route(entry)
+        return route.url if route else entry.url
+
     def problems(self) -> Iterable[str]:
         """What went wrong in the last look."""
-        return [self._failed] if self._failed else []
+        return [*([self._failed] if self._failed else []), *self.routes.problems]
 
     def _run(self) -> None:
         while True:
@@ -265,14 +292,45 @@ class Worker:
     def _recover(self) -> None:
         self._owner.record(self._report_events(self._wrapper.recover()))
 
+    def _addresses(self) -> Addresses | None:
+        prefix = self._owner.http_prefix()
+        return Addresses(prefix, self.key, self.routes.oauth) if prefix else None
+
+    def _release(self, found: Inventory) -> None:
+        """Give the entries their addresses back whose servers turned out to need them, or all that are not wanted."""
+        all_of_them = not self._owner.http_prefix()
+        back = [
+            entry.url
+            for entry in found.entries
+            if entry.url and (route := self.route(entry)) and (all_of_them or route.url in self.routes.oauth)
+        ]
+        if back:
+            self._owner.record(self._report_events(self._wrapper.release(back)))
+            self._look_again()
+
+    def route(self, entry: Entry) -> Route | None:
+        """Where an entry of a remote server leads by way of us; None if it does not."""
+        ours = entry.transport is Transport.HTTP and entry.url and is_address(entry.url)
+        return self.routes.find(token_of(entry.url or "")) if ours else None
+
     def _wrap(self, entries: list[Entry]) -> Report:
+        remote = [entry for entry in entries if entry.transport is Transport.HTTP]
+        problem = self._owner.open_port() if remote else ""
+        if problem:
+            entries = [entry for entry in entries if entry not in remote]
         report = self._wrapper.wrap(self._plan, entries)
+        if problem:
+            items = [left(Left(entry, Why.HTTP, problem)) for entry in remote]
+            report = Report((*report.items, *items))
         if report.changed:
             self._owner.record(self._report_events(report))
-            found = scan(self._around, self.settings.scan, agents=ALL)
-            self.inventory = replace(found, running=self.inventory.running)
-            self._plan = self._wrapper.plan(self.inventory)
+            self._look_again()
         return report
+
+    def _look_again(self) -> None:
+        found = scan(self._around, self.settings.scan, agents=ALL)
+        self.inventory = replace(found, running=self.inventory.running)
+        self._plan = self._wrapper.plan(self.inventory)
 
     def _hook(self, excepted: Sequence[str], agent: str = "") -> Report:
         report = self.hooking.put(self.inventory, self.settings, excepted, agent)
@@ -307,7 +365,8 @@ class Worker:
 
     def _said(self, one: Entry | AgentFound | None) -> object:
         if isinstance(one, Entry):
-            url = redact_url(one.url, self.key) if one.url else None
+            address = self.address(one)
+            url = redact_url(address, self.key) if address else None
             return {"argv": redact_argv(one.argv, self.key), "url": url, "enabled": one.enabled}
         return {"evidence": list(one.evidence)} if one else None
 
@@ -334,65 +393,4 @@ def report_json(report: Report, agent: str | None = None) -> Json:
             for item in report.items
             if agent in (None, item.agent)
         ]
-    }
-
-
-def describe(worker: Worker, verdict: Callable[[Identified, Entry], Json], agent: str | None = None) -> Json:
-    """An inventory (of one agent) as the local API gives it; `verdict` says what the registry makes of an entry."""
-    found = worker.inventory
-    names = {agent.id: agent.name for agent in ALL}
-    servers = []
-    for entry, state, why in worker.states():
-        if agent not in (None, entry.agent):
-            continue
-        identified = worker.identity(entry)
-        servers.append(
-            {
-                "agent": entry.agent,
-                "agent_name": names.get(entry.agent, entry.agent),
-                "entry": entry.name,
-                "scope": entry.file.scope.value,
-                "file": entry.file.path,
-                "project": entry.project,
-                "transport": entry.transport.value,
-                "argv": redact_argv(entry.argv, worker.key),
-                "url": redact_url(entry.url, worker.key) if entry.url else None,
-                "enabled": entry.enabled,
-                "identity": str(identified.server),
-                "short": identified.server.short,
-                "evidence": identified.evidence,
-                "state": state,
-                "why": why,
-                **verdict(identified, entry),
-            }
-        )
-    return {
-        "agents": [
-            {"id": one.id, "name": one.name, "version": one.version, "evidence": list(one.evidence)}
-            for one in found.agents
-            if agent in (None, one.id)
-        ],
-        "servers": servers,
-        "running": [
-            {
-                "pid": one.pid,
-                "kind": one.kind,
-                "what": one.what,
-                "argv": redact_argv(one.argv, worker.key),
-                "evidence": one.evidence,
-                "behind_shim": one.behind_shim,
-            }
-            for one in found.running
-        ],
-        "skipped": [
-            {"what": one.what, "reason": one.reason, "agent": one.agent}
-            for one in found.skipped
-            if agent in (None, one.agent)
-        ],
-        "hooks": [one for one in worker.hooking.states(found, worker.settings) if agent in (None, one["agent"])],
-        "blind": [
-            {"agent": each.name, "what": each.blind}
-            for each in ALL
-            if each.blind and agent in (None, each.id) and any(one.id == each.id for one in found.agents)
-        ],
     }

@@ -43,12 +43,17 @@ class Out:
 class Listing:
     """One thing that an answer shows to the model, inside a line that waits."""
 
-    __slots__ = ("line", "message", "shown")
+    __slots__ = ("line", "message", "owner", "shown")
 
-    def __init__(self, line: HeldLine, message: Message, shown: Shown) -> None:
+    def __init__(self, owner: Answers, line: HeldLine, message: Message, shown: Shown) -> None:
+        self.owner = owner
         self.line = line
         self.message = message
         self.shown = shown
+
+    def decided(self, effect: int, detail: dict[str, object], now: float) -> None:
+        """The gate, or doubt, has spoken."""
+        self.owner.list_decided(self, effect, detail)
 
 
 class HeldLine:
@@ -84,6 +89,7 @@ class Answers:
     __slots__ = (
         "_batches",
         "_calls",
+        "_is_line",
         "_lines",
         "_lists",
         "_noise",
@@ -98,17 +104,30 @@ class Answers:
         "held_bytes",
     )
 
-    def __init__(self, out: Out, questions: Questions, message_max: int, *, enforce: bool) -> None:
+    def __init__(
+        self,
+        out: Out,
+        questions: Questions,
+        message_max: int,
+        *,
+        enforce: bool,
+        lines: bool = True,
+        beside: Answers | None = None,
+    ) -> None:
+        """`lines`: messages come as lines; if not, they come by `take`. `beside`: another stream of the same server,
+        with which we share what is awaited, because it may come on either.
+        """
         self._out = out
         self._questions = questions
         self.enforce = enforce
         """Is what the gate hides really hidden, so that it is waited for?"""
+        self._is_line = lines
         self._lines = Lines(message_max)
-        self._calls: dict[bytes, tuple[int, float]] = {}
-        self._lists: dict[object, str] = {}
-        self._openings: set[object] = set()
+        self._calls: dict[bytes, tuple[int, float]] = beside._calls if beside else {}
+        self._lists: dict[object, str] = beside._lists if beside else {}
+        self._openings: set[object] = beside._openings if beside else set()
         """Of these, the keys of openings."""
-        self._batches: list[tuple[set[object], list[str]]] = []
+        self._batches: list[tuple[set[object], list[str]]] = beside._batches if beside else []
         self._noise = 0
         self._told = False
         self._second = 0.0
@@ -154,6 +173,20 @@ class Answers:
                 self._out.client += line
                 ends = line[0][: mcp.HINT] + b"".join(line[-2:])[-mcp.HINT :]
                 self._look(ends, sum(map(len, line)), now)
+
+    def take(self, message: bytes, now: float) -> None:
+        """One whole message of a server that may answer on any of its streams: what shows something to the model is
+        held on each of them, whoever asked for it.
+        """
+        if self._lists or self._batches or mcp.may_show(message):
+            self._inspect(message, now)
+        else:
+            self._out.client.append(message)
+            self._look(message, len(message), now)
+
+    def take_glimpse(self, glimpse: bytes) -> None:
+        """The beginning of a message that is larger than we relay."""
+        self._oversize(Oversize(glimpse, ended=False))
 
     def finish(self) -> None:
         """The server has said all: what it left without a newline goes on too, unless it could be a list of tools."""
@@ -236,12 +269,12 @@ class Answers:
             self._out.client.append(line)
             return
         try:
-            found = parse(body)
+            found = parse(body, line=self._is_line)
             messages = found.messages if isinstance(found, Batch) else [found]
             listings = [
                 (message, shown)
                 for message in messages
-                for shown in mcp.shown_in(message, opens=message.method is None and message.key in self._openings)
+                for shown in mcp.shown_in(message, opens=self._opens(message))
                 if shown.items or not shown.key
             ]
         except Refused as refused:
@@ -270,7 +303,13 @@ class Answers:
         self.held += 1
         self.held_bytes += len(line)
         for message, shown in waiting:
-            self._ask(Listing(held, message, shown), now)
+            self._ask(Listing(self, held, message, shown), now)
+
+    def _opens(self, message: Message) -> bool:
+        """Does it answer an opening, or look as if it did where nobody knows what was asked?"""
+        if message.method is not None:
+            return False
+        return message.key in self._openings or (not self._is_line and mcp.looks_opening(message))
 
     def _ask(self, listing: Listing, now: float) -> None:
         flags, body = _told(listing.message, listing.shown)
@@ -338,8 +377,9 @@ class Answers:
 
     def _forget(self, ids: list[str]) -> None:
         """These lists are not awaited any more: their answer came, in some form."""
-        self._lists = {key: id_text for key, id_text in self._lists.items() if id_text not in ids}
-        self._openings &= self._lists.keys()
+        for key in [key for key, id_text in self._lists.items() if id_text in ids]:
+            del self._lists[key]
+            self._openings.discard(key)
 
 
 def _size(line: bytes | list[bytes]) -> int:

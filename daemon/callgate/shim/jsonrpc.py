@@ -72,10 +72,12 @@ class Batch:
         self.messages = messages
 
 
-def parse(raw: bytes) -> Message | Batch:
-    """Read one line (without whitespace around it). Raises Refused for whatever two parsers could read differently."""
+def parse(raw: bytes, *, line: bool = True) -> Message | Batch:
+    """Read one message (without whitespace around it). Raises Refused for whatever two parsers could read differently;
+    on a `line` that is also what some would take for the line's end.
+    """
     try:
-        return _parse(raw)
+        return _parse(raw, line)
     except Refused as refused:
         refused.id = salvage(raw)[1]
         raise
@@ -85,13 +87,13 @@ def parse(raw: bytes) -> Message | Batch:
         raise Refused(PARSE_ERROR, "not JSON") from None
 
 
-def _parse(raw: bytes) -> Message | Batch:
-    if b"\r" in raw:
+def _parse(raw: bytes, line: bool) -> Message | Batch:
+    if line and b"\r" in raw:
         raise Refused(PARSE_ERROR, "a carriage return inside: some readers take it for the end of the message")
     if _is_deep(raw):
         raise Refused(PARSE_ERROR, f"nested deeper than {MAX_DEPTH} levels")
     text = raw.decode()
-    if not text.isascii():
+    if line and not text.isascii():
         _check_separators(text)
     if b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw):
         _check_surrogates(text)

@@ -41,6 +41,10 @@ SHOWN = (("tools", 0, "name"), ("prompts", PROMPTS, "name"), ("resourceTemplates
 """What an answer may list: the member, the flag of its LIST, and what each is called by."""
 INSTRUCTIONS = "instructions"
 RESULT = frozenset((*(member for member, _, _ in SHOWN), INSTRUCTIONS, "nextCursor", "_meta"))
+SHOWING = (*(f'"{member}"'.encode() for member in (*(shown[0] for shown in SHOWN), INSTRUCTIONS)), b"\\u")
+"""One of these is in every answer that shows something; the last spells any of the others."""
+GREETINGS = frozenset(("capabilities", "protocolVersion", "supportedVersions"))
+"""Members of an answer to one of OPENINGS."""
 MAX_NAME = 4096
 """Characters of a tool's name: it is kept and echoed."""
 MAX_TOOLS = 20_000
@@ -152,6 +156,17 @@ def shown_in(message: Message, *, opens: bool) -> list[Shown]:
     if opens:
         found.append(Shown(GREETING, "", [parts[INSTRUCTIONS]] if INSTRUCTIONS in parts else []))
     return found
+
+
+def may_show(message: bytes) -> bool:
+    """Could this be an answer that shows something, to any parser? A look at the bytes that misses none."""
+    return any(word in message for word in SHOWING)
+
+
+def looks_opening(message: Message) -> bool:
+    """Does it look like the answer to one of OPENINGS that instructs the model?"""
+    result = message.parts.get("result", (None, 0, 0))[0]
+    return type(result) is dict and INSTRUCTIONS in result and not result.keys().isdisjoint(GREETINGS)
 
 
 def peek_id(line: bytes) -> bytes | None:

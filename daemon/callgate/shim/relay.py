@@ -35,35 +35,60 @@ class Terms:
         self.message_max = message_max
 
 
-class Relay:
-    """The events of one session. After each of them `out` and `questions.frames` hold what is to be written.
+class Asking:
+    """The open questions of one session, and what is done where no answer comes.
 
     `record` keeps a decision that was taken without the gate, before it takes effect, and says whether it could.
     """
 
-    __slots__ = (
-        "_answers",
-        "_early",
-        "_ended",
-        "_record",
-        "_requests",
-        "_since",
-        "_terms",
-        "argv",
-        "launch",
-        "out",
-        "program",
-        "questions",
-    )
+    __slots__ = ("_record", "_terms", "questions")
 
     def __init__(self, terms: Terms, record: Callable[[dict[str, object]], bool], now: float) -> None:
         self._terms = terms
         self._record = record
+        self.questions = Questions(terms.deadline, _grace(terms), now)
+
+    def answered(self, serial: int, body: bytes, now: float) -> None:
+        """An ANSWER of the gate. Raises ValueError if it is not one: then the connection is of no use."""
+        effect, detail = read_answer(body)
+        self._settle(serial, effect, detail, now)
+
+    def tick(self, now: float) -> None:
+        """Decide what can wait no longer."""
+        for question in self.questions.overdue(now):
+            call = question.subject
+            tool = call.tool if isinstance(call, HeldCall) else None
+            effect, detail = self._doubt(f"{self._terms.uid}-{question.serial}", tool, question.asked, now)
+            if isinstance(call, HeldCall | Listing):
+                call.decided(effect, detail, now)
+
+    def _settle(self, serial: int, effect: int, detail: dict[str, object], now: float) -> None:
+        question = self.questions.answered(serial)
+        if question is not None and isinstance(question.subject, HeldCall | Listing):
+            question.subject.decided(effect, detail, now)
+
+    def _doubt(self, uid: str, tool: str | None, asked: float, now: float) -> tuple[int, dict[str, object]]:
+        """What is done without the gate, kept for the log before it is done."""
+        terms = self._terms
+        effect = terms.on_doubt if terms.enforce else ALLOW
+        reason = f"the Callgate daemon did not answer within {terms.deadline:g} s; start it with `callgate up`"
+        entry: dict[str, object] = {"call": uid, "tool": tool, "effect": EFFECTS[effect], "reason": reason}
+        if not self._record(entry | {"ms": round((now - asked) * 1000, 1)}) and terms.enforce and effect == ALLOW:
+            effect, reason = DENY, reason + "; and that could not be recorded"
+        return effect, {"rule": DOUBT, "reason": reason}
+
+
+class Relay(Asking):
+    """The events of one session. After each of them `out` and `questions.frames` hold what is to be written."""
+
+    __slots__ = ("_answers", "_early", "_ended", "_requests", "_since", "argv", "launch", "out", "program")
+
+    def __init__(self, terms: Terms, record: Callable[[dict[str, object]], bool], now: float) -> None:
+        super().__init__(terms, record, now)
         self._since = now
         self._early: list[bytes] = []
         self._ended = False
         self.out = Out()
-        self.questions = Questions(terms.deadline, _grace(terms), now)
         self._answers = Answers(self.out, self.questions, terms.message_max, enforce=terms.enforce)
         self._requests = Requests(self.out, self.questions, self._answers, terms.message_max, terms.uid)
         self.launch = WAITING if terms.enforce else STARTED
@@ -102,27 +127,18 @@ class Relay:
 
     def answered(self, serial: int, body: bytes, now: float) -> None:
         """An ANSWER of the gate. Raises ValueError if it is not one: then the connection is of no use."""
-        effect = body[0] if body else -1
-        if not 0 <= effect < len(EFFECTS):
-            raise ValueError(f"effect {effect}")
-        detail = loads(body[1:]) if len(body) > 1 else {}
+        effect, detail = read_answer(body)
         if self.questions.is_hello(serial):
             self.questions.greeted()
             self._launch(effect, detail, now)
             return
-        question = self.questions.answered(serial)
-        if question is not None:
-            self._decide(question.subject, effect, detail, now)
+        self._settle(serial, effect, detail, now)
 
     def tick(self, now: float) -> None:
         """Decide what can wait no longer."""
         if self.launch is WAITING and now >= self._since + self._terms.deadline:
             self._launch(*self._doubt("", None, self._since, now), now)
-        for question in self.questions.overdue(now):
-            call = question.subject
-            tool = call.tool if isinstance(call, HeldCall) else None
-            effect, detail = self._doubt(f"{self._terms.uid}-{question.serial}", tool, question.asked, now)
-            self._decide(call, effect, detail, now)
+        super().tick(now)
 
     def wake_at(self) -> float:
         """When `tick` has something to do, at the earliest."""
@@ -149,15 +165,6 @@ class Relay:
     def owes_client(self) -> bool:
         """Does an answer of the server still wait for the gate?"""
         return self._answers.held > 0
-
-    def _decide(self, subject: object, effect: int, detail: dict[str, object], now: float) -> None:
-        if isinstance(subject, Listing):
-            self._answers.list_decided(subject, effect, detail)
-        elif isinstance(subject, HeldCall):
-            if effect == ALLOW:
-                self._requests.allow(subject, now)
-            else:
-                self._requests.deny(subject, effect, detail)
 
     def _launch(self, effect: int, detail: dict[str, object], now: float) -> None:
         """May the server run? Asked at the start and after each reconnect: what was allowed can be revoked."""
@@ -194,15 +201,13 @@ class Relay:
             raise ValueError("an answer to HELLO that cannot be followed")
         self.argv, self.program = argv, program
 
-    def _doubt(self, uid: str, tool: str | None, asked: float, now: float) -> tuple[int, dict[str, object]]:
-        """What is done without the gate, kept for the log before it is done."""
-        terms = self._terms
-        effect = terms.on_doubt if terms.enforce else ALLOW
-        reason = f"the Callgate daemon did not answer within {terms.deadline:g} s; start it with `callgate up`"
-        entry: dict[str, object] = {"call": uid, "tool": tool, "effect": EFFECTS[effect], "reason": reason}
-        if not self._record(entry | {"ms": round((now - asked) * 1000, 1)}) and terms.enforce and effect == ALLOW:
-            effect, reason = DENY, reason + "; and that could not be recorded"
-        return effect, {"rule": DOUBT, "reason": reason}
+
+def read_answer(body: bytes) -> tuple[int, dict[str, object]]:
+    """Effect and detail of an ANSWER. Raises ValueError if it is none."""
+    effect = body[0] if body else -1
+    if not 0 <= effect < len(EFFECTS):
+        raise ValueError(f"effect {effect}")
+    return effect, loads(body[1:]) if len(body) > 1 else {}
 
 
 def _grace(terms: Terms) -> float:

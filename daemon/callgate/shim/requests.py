@@ -5,7 +5,7 @@ from __future__ import annotations
 from callgate.shim import mcp, standin
 from callgate.shim.answers import Answers, Out
 from callgate.shim.batch import HeldBatch
-from callgate.shim.frames import ASK, MAX_INSPECTED, TRUNCATED
+from callgate.shim.frames import ALLOW, ASK, MAX_INSPECTED, TRUNCATED
 from callgate.shim.jsonrpc import INVALID_REQUEST, WHITE, Batch, Message, Refused, dumps, parse
 from callgate.shim.lines import Lines, Oversize
 from callgate.shim.questions import Question, Questions
@@ -14,9 +14,10 @@ from callgate.shim.questions import Question, Questions
 class HeldCall:
     """A tools/call that waits for its verdict: alone on its line, or a member of a batch."""
 
-    __slots__ = ("batch", "index", "line", "message", "serial", "tool")
+    __slots__ = ("batch", "index", "line", "message", "owner", "serial", "tool")
 
-    def __init__(self, line: bytes, message: Message, tool: str) -> None:
+    def __init__(self, owner: Requests, line: bytes, message: Message, tool: str) -> None:
+        self.owner = owner
         self.line = line
         self.message = message
         self.tool = tool
@@ -24,18 +25,28 @@ class HeldCall:
         self.index = 0
         self.serial = 0
 
+    def decided(self, effect: int, detail: dict[str, object], now: float) -> None:
+        """The gate, or doubt, has spoken."""
+        if effect == ALLOW:
+            self.owner.allow(self, now)
+        else:
+            self.owner.deny(self, effect, detail)
+
 
 class Requests:
     """The client's side of the relay."""
 
-    __slots__ = ("_answers", "_limit", "_lines", "_out", "_questions", "_uid", "held", "refusal")
+    __slots__ = ("_answers", "_is_line", "_limit", "_lines", "_out", "_questions", "_uid", "held", "refusal")
 
-    def __init__(self, out: Out, questions: Questions, answers: Answers, message_max: int, uid: str) -> None:
+    def __init__(
+        self, out: Out, questions: Questions, answers: Answers, message_max: int, uid: str, *, lines: bool = True
+    ) -> None:
         self._out = out
         self._questions = questions
         self._answers = answers
         self._limit = message_max
         self._lines = Lines(message_max)
+        self._is_line = lines
         self._uid = uid
         self.held = 0
         """Bytes that wait for the gate."""
@@ -48,13 +59,13 @@ class Requests:
             if isinstance(line, Oversize):
                 self._oversize(line)
             else:
-                self._line(line if isinstance(line, bytes) else b"".join(line), now)
+                self.take(line if isinstance(line, bytes) else b"".join(line), now)
 
     def finish(self, now: float) -> None:
         """The client will say no more. A last line without newline counts: servers read it."""
         rest = self._lines.rest()
         if rest:
-            self._line(rest, now)
+            self.take(rest, now)
 
     def allow(self, call: HeldCall, now: float) -> None:
         """The gate lets the call go on."""
@@ -72,15 +83,16 @@ class Requests:
         denial = None
         if call.message.id is not None:
             denial = mcp.denial(call.message, f"{self._uid}-{call.serial}", effect, detail)
-        self._drop(call, denial)
+        self.drop(call, denial)
 
-    def _line(self, line: bytes, now: float) -> None:
+    def take(self, line: bytes, now: float) -> None:
+        """One message of the client: a line, or the body of a request."""
         body = line.strip(WHITE)
         if not body:
             self._out.server.append(line)
             return
         try:
-            found = parse(body)
+            found = parse(body, line=self._is_line)
             if self.refusal:
                 self._not_running(found)
             elif isinstance(found, Batch):
@@ -92,7 +104,7 @@ class Requests:
 
     def _message(self, line: bytes, message: Message, now: float) -> None:
         if message.method == mcp.CALL:
-            self._ask(HeldCall(line, message, mcp.tool_of(message)), now)
+            self._ask(HeldCall(self, line, message, mcp.tool_of(message)), now)
             self.held += len(line)
             return
         mcp.check_method(message)
@@ -107,7 +119,7 @@ class Requests:
         try:
             for index, message in enumerate(batch.messages):
                 if message.method == mcp.CALL:
-                    call = HeldCall(b"", message, mcp.tool_of(message))
+                    call = HeldCall(self, b"", message, mcp.tool_of(message))
                     call.batch, call.index = held, index
                     calls.append(call)
                 else:
@@ -149,7 +161,7 @@ class Requests:
         self._questions.answered(question.serial)
         said = {"what": "said", "direction": "client", "method": mcp.CANCELLED, "call": question.serial}
         self._questions.note(dumps(said))
-        self._drop(question.subject, None)
+        question.subject.owner.drop(question.subject, None)
         return True
 
     def _waiting(self, key: object) -> Question | None:
@@ -160,7 +172,8 @@ class Requests:
                 return question
         return None
 
-    def _drop(self, call: HeldCall, denial: str | None) -> None:
+    def drop(self, call: HeldCall, denial: str | None) -> None:
+        """The call does not go on; `denial`, where there is one, is said to the client."""
         if call.batch is None:
             self.held -= len(call.line)
             if denial is not None:

@@ -78,6 +78,11 @@ class Folders:
         return self.data / "journal"
 
     @property
+    def routes(self) -> Path:
+        """Where the loopback addresses in wrapped entries lead."""
+        return self.data / "routes"
+
+    @property
     def launchers(self) -> Path:
         """One small script per wrapped entry."""
         return self.data / "launchers"

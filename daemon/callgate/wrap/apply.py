@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from callgate.model.errors import CallgateError, FileChangedError, WrapError
 from callgate.model.inventory import ConfigFile, Entry, Inventory, Surroundings
+from callgate.model.route import Route
 from callgate.settings import Settings
 from callgate.system.files import locked, remove_leftovers
 from callgate.system.paths import Folders
 from callgate.wrap import report
+from callgate.wrap.addresses import Addresses, credentials, is_address, token_of
 from callgate.wrap.journal import Journal
 from callgate.wrap.launcher import install_shim, refresh_launcher, shim_build, write_conf
 from callgate.wrap.look import in_use, look
@@ -24,6 +26,7 @@ from callgate.wrap.plan import FilePlan, Known, Left, Plan, Seen, Why, Wrapping,
 from callgate.wrap.record import Owned, Record, owned_in
 from callgate.wrap.report import Did, Item, Report
 from callgate.wrap.rewrite import PAUSE, TRIES, recover, rewrite
+from callgate.wrap.routes import Routes
 from callgate.wrap.shadower import apply_shadows, plan_shadows
 from callgate.wrap.undo import still_there
 from callgate.wrap.unwrap import Unwrapper
@@ -37,8 +40,14 @@ LOCK_WAIT = 20.0
 class Wrapper:
     """Wraps the entries of one person's files, and can take it all back."""
 
-    def __init__(self, folders: Folders, settings: Settings, around: Surroundings) -> None:
+    def __init__(
+        self, folders: Folders, settings: Settings, around: Surroundings, addresses: Callable[[], Addresses | None]
+    ) -> None:
+        """`addresses` gives those for entries of remote servers, None while these are left alone."""
         self.settings = settings
+        self._addresses = addresses
+        self.routes = Routes(folders.routes)
+        """Where our addresses lead."""
         self._folders = folders
         self._around = around
         self._home = Path(around.home)
@@ -107,6 +116,11 @@ class Wrapper:
         """What `unwrap` would report if it met no trouble. Changes nothing."""
         return self._unwrapper(entries, whole).preview(agent, entries)
 
+    def release(self, launchers: Collection[str]) -> Report:
+        """Put the original text of just these entries back."""
+        with self.alone():
+            return self._unwrapper((), True).release(launchers)
+
     def recover(self) -> Report:
         """Finish or forget what a crash left half done. To be called before anything else; cheap if nothing is."""
         items = []
@@ -126,7 +140,7 @@ class Wrapper:
         def within(target: str) -> bool:
             return whole or target in named or Path(target).is_relative_to(home)
 
-        return Unwrapper(self._journal, self._folders.launchers, self._look, within)
+        return Unwrapper(self._journal, self._folders.launchers, self._look, within, self.routes.drop)
 
     def _look(self, file: ConfigFile) -> Seen:
         return look(file, self._home, self.settings.scan.file_max)
@@ -137,6 +151,7 @@ class Wrapper:
             str(self._folders.launchers),
             frozenset(entry.launcher for _, entry in owned),
             frozenset((record.target, entry.at) for record, entry in owned),
+            self._addresses(),
         )
 
     def _repaired(self) -> list[Item]:
@@ -146,7 +161,7 @@ class Wrapper:
         return [
             Item(each.file.path, each.file.agent, each.name, Did.REPAIRED, why, launcher=each.launcher)
             for each in self.owned()
-            if self._launch(each)
+            if not is_address(each.launcher) and self._launch(each)
         ]
 
     def _launch(self, entry: Owned) -> bool:
@@ -183,8 +198,11 @@ class Wrapper:
         if fresh is None:
             return items
         mine = tuple(_owned(wrapping) for wrapping in fresh.wrappings)
-        for each in mine:
-            self._launch(each)
+        for each, wrapping in zip(mine, fresh.wrappings, strict=True):
+            if is_address(each.launcher):
+                self.routes.put(_route(wrapping))
+            else:
+                self._launch(each)
         there = still_there(seen.data, record.entries) if record else set()
         launchers = {each.launcher for each in mine}
         kept = tuple(e for e in record.entries if e.launcher in there - launchers) if record else ()
@@ -226,5 +244,11 @@ class Wrapper:
 
 
 def _owned(wrapping: Wrapping) -> Owned:
-    entry, argv, now = wrapping.entry, wrapping.raw.argv, time.time_ns()
+    entry, now = wrapping.entry, time.time_ns()
+    argv = wrapping.raw.argv or (wrapping.raw.url or "",)
     return Owned(entry.file, entry.name, entry.at, wrapping.launcher, argv, wrapping.undo, now, entry.project)
+
+
+def _route(wrapping: Wrapping) -> Route:
+    entry, raw = wrapping.entry, wrapping.raw
+    return Route(token_of(wrapping.launcher), entry.agent, entry.name, raw.url or "", credentials(raw))

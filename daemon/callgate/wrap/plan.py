@@ -20,6 +20,7 @@ from callgate.agents.formats.document import Document
 from callgate.agents.shapes import SHAPES, RawEntry
 from callgate.model.errors import DocumentError
 from callgate.model.inventory import ConfigFile, Edit, Entry, KeyPath, Put, Transport
+from callgate.wrap.addresses import Addresses, lead, whole
 from callgate.wrap.foreign import gateway
 from callgate.wrap.record import Undo
 from callgate.wrap.script import launcher_path
@@ -42,6 +43,7 @@ class Why(StrEnum):
     SHARED = "shared"
     """Another agent reads the same entry of the same file, for which it is (or is not) wrapped."""
     HTTP = "http"
+    """A remote server whose entry keeps its own address."""
     KIND = "kind"
     """It belongs to a plugin or the system, or has no command that could be wrapped."""
     VCS = "vcs"
@@ -148,6 +150,8 @@ class Known:
     """Those of the journal."""
     places: frozenset[tuple[str, KeyPath]] = frozenset()
     """(target, key path) of the entries that we wrapped before."""
+    addresses: Addresses | None = None
+    """For entries of remote servers; None: they are left alone."""
 
 
 def plan(entries: Iterable[Entry], seen: Mapping[str, Seen], known: Known) -> Plan:
@@ -158,6 +162,8 @@ def plan(entries: Iterable[Entry], seen: Mapping[str, Seen], known: Known) -> Pl
     for entry in entries:
         look = seen.get(entry.file.path, Seen(entry.file.path, obstacle=(Why.CHANGED, "the file is gone")))
         if reason := _leave(entry, known) or look.obstacle:
+            if entry.transport is Transport.HTTP and reason[0] is Why.VCS:  # it is not shadowed: see wrap.shadows
+                reason = (Why.HTTP, reason[1])
             left.append(Left(entry, *reason))
         elif (first := taken.setdefault((look.target, entry.at), entry)) is not entry:
             left.append(Left(entry, Why.SHARED, f"{first.agent} reads the same entry: see there"))
@@ -184,12 +190,12 @@ def plan_file(entries: list[Entry], look: Seen, known: Known) -> tuple[FilePlan 
     raws = raws_of(whole.value, file.shape)
     for entry in entries:
         raw = raws.get((entry.at, entry.name))
-        if raw is None or raw.argv != entry.argv:
+        if raw is None or (raw.argv, raw.url) != (entry.argv, entry.url):
             left.append(Left(entry, Why.CHANGED, "the entry changed since it was found"))
         elif wrapping := _wrapping(entry, raw, known, (look.target, entry.at) in known.places):
             wrappings.append(wrapping)
         else:
-            left.append(Left(entry, Why.KIND, raw.unwrappable or "it has no command to wrap"))
+            left.append(Left(entry, Why.KIND, raw.unwrappable or "it has nothing to wrap"))
     after, errors = whole.edited([each.edits for each in wrappings])
     kept = []
     for each, problem in zip(wrappings, errors, strict=True):
@@ -209,6 +215,10 @@ def _undo_of(whole: Document, wrapping: Wrapping) -> tuple[Undo, ...]:
 
 
 def _wrapping(entry: Entry, raw: RawEntry, known: Known, again: bool) -> Wrapping | None:
+    if raw.transport is Transport.HTTP:
+        address = known.addresses.of(entry) if known.addresses else ""
+        edits = lead(raw, address) if address else ()
+        return Wrapping(entry, raw, address, edits, again) if edits else None
     adopted = is_launcher(raw.argv[0], known.folder) if raw.argv else False
     if adopted:
         words = raw.argv[2:] if raw.argv[1:2] == ("--",) else raw.argv[1:]
@@ -228,14 +238,31 @@ def _leave(entry: Entry, known: Known) -> tuple[Why, str] | None:
     """Why the entry is left, as far as it says so itself."""
     if entry.argv and entry.argv[0] in known.launchers:
         return Why.OURS, "it is behind the gate already"
+    if entry.url in known.launchers and entry.transport is Transport.HTTP:
+        return Why.OURS, "it is behind the gate already"
     if entry.unwrappable is not None:
         return Why.KIND, entry.unwrappable
-    if entry.transport is not Transport.STDIO:
-        return Why.HTTP, "a remote server: only local (stdio) servers are wrapped"
+    if entry.transport is Transport.HTTP:
+        return _leave_remote(entry.url or "", known.addresses)
     if sum(is_launcher(word, known.folder) for word in entry.argv) > NESTED_MAX:
         return Why.FOREIGN, f"{entry.argv[0]} and Callgate keep wrapping each other: stop one of them"
     if EXPANDED & set(known.folder):
         return Why.PLACE, f"agents would expand a character in our own folder's path {known.folder}: set CALLGATE_HOME"
+    return None
+
+
+def _leave_remote(url: str, addresses: Addresses | None) -> tuple[Why, str] | None:
+    if addresses is None:
+        return Why.HTTP, "a remote server: its entry keeps its own address (`callgate up --http` changes that)"
+    if url.startswith(addresses.prefix):
+        return Why.KIND, "it leads to an address of ours that is not known here: put the server's own address into it"
+    if not whole(url):
+        return Why.HTTP, "its address is not one of HTTP that stands whole in the file"
+    if url in addresses.oauth:
+        return (
+            Why.HTTP,
+            "its server asks for a token that is made for its own address (OAuth), so it keeps that address",
+        )
     return None
 
 

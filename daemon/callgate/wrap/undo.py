@@ -47,7 +47,7 @@ def undo(
     shapes = dict.fromkeys([*(each.file.shape for each in owned), *(shape for shape, _ in others)])
     found: dict[KeyPath, tuple[RawEntry, Owned | None]] = {}
     for raw in (raw for shape in shapes if shape in SHAPES for raw in SHAPES[shape].read(parsed).entries):
-        mine = by_launcher.get(raw.argv[0]) if raw.argv else None
+        mine = by_launcher.get(_front(raw))
         if mine or (others and raw.argv and is_launcher(raw.argv[0], launchers)):
             found.setdefault(raw.at, (raw, mine))
     met = {mine.launcher for _, mine in found.values() if mine}
@@ -71,8 +71,13 @@ def still_there(data: bytes, owned: Iterable[Owned]) -> set[str]:
         return set()
     parsed = parse(data, owned[0].file.format)
     shapes = {each.file.shape for each in owned} & SHAPES.keys()
-    found = {raw.argv[0] for shape in shapes for raw in SHAPES[shape].read(parsed).entries if raw.argv}
+    found = {_front(raw) for shape in shapes for raw in SHAPES[shape].read(parsed).entries}
     return found & {each.launcher for each in owned}
+
+
+def _front(raw: RawEntry) -> str:
+    """What stands first where an entry leads: its command, or its address."""
+    return raw.argv[0] if raw.argv else raw.url or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def _ways(parsed: object, raw: RawEntry, mine: Owned | None) -> _Ways:
 
 def _all(whole: Document, wanted: Sequence[_Ways]) -> tuple[Document, list[Undone]]:
     """Each entry in the best way that works, all that can be at once."""
-    outcomes = [Undone(each.raw.name, each.agent, NO_WAY, False, each.raw.argv[0]) for each in wanted]
+    outcomes = [Undone(each.raw.name, each.agent, NO_WAY, False, _front(each.raw)) for each in wanted]
     for rank in range(max((len(each.ways) for each in wanted), default=0)):
         open_ones = [place for place, each in enumerate(outcomes) if not each.done and len(wanted[place].ways) > rank]
         whole, errors = whole.edited([wanted[place].ways[rank][1] for place in open_ones])
@@ -134,6 +139,8 @@ def _stands(parsed: object, at: KeyPath, ours: object) -> bool:
 
 def _words(raw: RawEntry, mine: Owned | None) -> tuple[Edit, ...]:
     """The edits that leave the command line as it stands, but for our launcher and `--`."""
+    if mine is not None and raw.url_at and not raw.argv:
+        return (Put(raw.url_at, mine.argv[0]),)
     words = list(raw.argv[1:])
     if words[:1] == ["--"]:
         words = words[1:]

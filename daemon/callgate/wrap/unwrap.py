@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from callgate.model.errors import CallgateError, FileChangedError
 from callgate.model.inventory import ConfigFile, Entry
 from callgate.system.files import replace_file
 from callgate.wrap import report
+from callgate.wrap.addresses import is_address, token_of
 from callgate.wrap.journal import Journal
 from callgate.wrap.look import in_use
 from callgate.wrap.plan import Seen, Why, is_launcher
@@ -27,21 +28,40 @@ class Unwrapper:
     """One run of unwrapping, of the files for which `within` holds. The caller holds the journal's lock."""
 
     def __init__(
-        self, journal: Journal, launchers: Path, look: Callable[[ConfigFile], Seen], within: Callable[[str], bool]
+        self,
+        journal: Journal,
+        launchers: Path,
+        look: Callable[[ConfigFile], Seen],
+        within: Callable[[str], bool],
+        drop_route: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._launchers = launchers
         self._look = look
         self._within = within
+        self._drop_route = drop_route
 
     def unwrap(self, agent: str | None, entries: Iterable[Entry]) -> Report:
         """See Wrapper.unwrap."""
         records = self._records(agent)
-        items = [item for record in records for item in self._file(record, agent)]
+        items = [
+            item
+            for record in records
+            for item in self._file(record, lambda each: agent in (None, each.file.agent), copies=agent is None)
+        ]
         for file in self._copies(agent, entries, {record.target for record in records}):
             items += self._copied(file)
         self._remove_launchers({each.launcher for record in records for each in record.entries})
         self._journal.sweep()
+        return Report(tuple(items))
+
+    def release(self, launchers: Collection[str]) -> Report:
+        """See Wrapper.release."""
+        items = []
+        for record in self._journal.records()[0]:
+            if any(each.launcher in launchers for each in record.entries):
+                items += self._file(record, lambda each: each.launcher in launchers)
+        self._remove_launchers(set(launchers))
         return Report(tuple(items))
 
     def preview(self, agent: str | None, entries: Iterable[Entry]) -> Report:
@@ -66,18 +86,18 @@ class Unwrapper:
             and (record.pending or any(agent in (None, each.file.agent) for each in record.entries))
         ]
 
-    def _file(self, record: Record, agent: str | None) -> list[Item]:
-        """Unwrap one file; trouble becomes items."""
+    def _file(self, record: Record, meant: Callable[[Owned], bool], *, copies: bool = False) -> list[Item]:
+        """Unwrap those entries of one file that are meant; trouble becomes items."""
         problem: object = ""
         named = record.entries or (record.pending.entries if record.pending else ())
         try:
             settled = recover(self._journal, record)
             if settled is None:
                 return []
-            named = tuple(each for each in settled.entries if agent in (None, each.file.agent))
+            named = tuple(each for each in settled.entries if meant(each))
             for _ in range(TRIES if named else 0):
                 try:
-                    return self._now(settled, named, copies=agent is None)
+                    return self._now(settled, named, copies=copies)
                 except FileChangedError as error:
                     problem = error
                 time.sleep(PAUSE)
@@ -159,6 +179,9 @@ class Unwrapper:
         """Remove launchers that no entry names any more; what cannot be removed does no harm."""
         owned = {each.launcher for record in self._journal.records()[0] for each in record.entries}
         for name in used - owned:
+            if is_address(name):
+                self._drop_route(token_of(name))
+                continue
             with contextlib.suppress(OSError):
                 Path(name).unlink()
             with contextlib.suppress(OSError):

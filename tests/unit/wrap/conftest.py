@@ -27,7 +27,7 @@ class Home:
 
     @property
     def wrapper(self) -> Wrapper:
-        return Wrapper(self.folders, Settings(), Surroundings(str(self.path), "linux", {}))
+        return Wrapper(self.folders, Settings(), Surroundings(str(self.path), "linux", {}), lambda: None)
 
     def file(
         self, name: str, content: bytes | str | dict[str, object], *, shape: str = "claude", agent: str = "claude-code",

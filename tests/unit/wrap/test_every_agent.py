@@ -42,7 +42,7 @@ def test_a_home_is_wrapped_and_comes_back_byte_for_byte(case: Path, tmp_path: Pa
     folders = Folders(base / "config", base / "data", base / "run")
     folders.make()
     before = tree(home)
-    wrapper = Wrapper(folders, Settings(), around)
+    wrapper = Wrapper(folders, Settings(), around, lambda: None)
 
     def look():
         return scan(around, Settings().scan, [str(project)])

@@ -22,7 +22,7 @@ class ScratchHome:
         self._before: dict[Path, bytes] = {}
         settings = self.state / "config" / "config.toml"
         settings.parent.mkdir(parents=True, mode=0o700)
-        settings.write_text(f"deadline = {DEADLINE}\n")
+        settings.write_text(f"deadline = {DEADLINE}\n[http]\nwrap = false\n")  # the port may be in use
         notes = self._script("notes.py")
         helper = self._script("helper.py")
         python = sys.executable
