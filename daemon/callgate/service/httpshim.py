@@ -11,9 +11,9 @@ from pathlib import Path
 from aiohttp import web
 
 from callgate.audit.argv import redact_url
-from callgate.httpshim.handler import Handler
 from callgate.httpshim.line import Line
 from callgate.httpshim.lines import Lines
+from callgate.httpshim.passing import Passage
 from callgate.httpshim.upstream import Upstream
 from callgate.model.call import Effect, Mode
 from callgate.model.route import Route
@@ -45,7 +45,7 @@ class HttpShim(Part):
         self._lines = Lines(self._begin)
         self._upstream: Upstream | None = None
         self._ticks = 0
-        self._handler = Handler(
+        self._passage = Passage(
             routes.find,
             self._lines,
             self._connection,
@@ -89,7 +89,7 @@ class HttpShim(Part):
             self._upstream = None
 
     async def _serve(self, request: web.Request, peer: Peer) -> web.StreamResponse:
-        return await self._handler.serve(request, peer)
+        return await self._passage.serve(request, peer)
 
     def _connection(self) -> Upstream:
         if self._upstream is None:

@@ -36,7 +36,7 @@ Sign = Callable[[Route, str, str, list[tuple[str, str]], bytes], list[tuple[str,
 """Route, method, address, headers and body of a request -> the headers that it leaves with."""
 
 
-class Handler:
+class Passage:
     """Serves the routes of wrapped entries. Belongs to the event loop of the loopback port."""
 
     def __init__(
