@@ -129,7 +129,7 @@ class Policies:
     def judge(self, request: Request) -> Judged:
         """The verdict on one request. Never raises; what cannot be decided is denied by the rule `policy.error`."""
         try:
-            return _unless_forbidden(request, self._judge(request))
+            return self._judge(request)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except _UndecidedError as error:
@@ -193,6 +193,11 @@ class Policies:
         _, aside = self._evaluate(ready, ready.aside, asked, request)
         observed = tuple(policy.id for policy in aside if policy.effect == OBSERVE)
         asking = [policy for policy in aside if policy.effect != OBSERVE]
+        if request.action == BUILTIN and not allowed and not deciding:  # the agent's own tools need no permit
+            if asking:
+                return _judged(Effect.ASK, asking, "held for an approval by the policy", observed)
+            verdict = Verdict(Effect.ALLOW, "builtin", "no policy forbids this tool of the agent's own")
+            return Judged(verdict, (), observed)
         return self._weighed(allowed, deciding, asking, observed)
 
     def _asked(self, request: Request) -> dict[str, Any]:
@@ -267,14 +272,6 @@ class Policies:
                 self._sets.clear()
             found = self._sets[key] = cedarpy.PolicySet.from_str("\n".join(policy.text for policy in policies))
         return found
-
-
-def _unless_forbidden(request: Request, judged: Judged) -> Judged:
-    """The agent's own tools need no permit: they are allowed unless a policy says otherwise."""
-    if request.action != BUILTIN or judged.verdict.rule != NOT_PERMITTED:
-        return judged
-    verdict = Verdict(Effect.ALLOW, "builtin", "no policy forbids this tool of the agent's own")
-    return Judged(verdict, judged.policies, judged.observed)
 
 
 class _UndecidedError(Exception):

@@ -259,7 +259,8 @@ def _tool_of(heard: Heard) -> str:
 def _key(heard: Heard) -> str:
     """What the events before and after one call have in common: the id, where there is one, and what is called."""
     said = heard.said
-    parts = [heard.caller.session, said.ids.get("tool_use", ""), said.tool, said.arguments]
+    run = heard.caller.session if heard.caller.proven else said.ids.get("session", "")
+    parts = [run, said.ids.get("tool_use", ""), said.tool, said.arguments]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
