@@ -72,16 +72,23 @@ def agents(as_json: AsJson = False) -> None:
     """List the coding agents on this machine, with the evidence for each."""
     found = client().inventory()
     if as_json:
-        show_json({"agents": found["agents"], "running": found["running"], "skipped": found["skipped"]})
+        shown_too = {name: found[name] for name in ("running", "hooks", "skipped")}
+        show_json({"agents": found["agents"], **shown_too})
         return
     if not found["agents"]:
         say("no coding agent was found")
-    shown = text.table("agent", "version", "servers", "found by")
+    shown = text.table("agent", "version", "servers", "hooks", "found by")
     shown.show_header = bool(found["agents"])
+    hooks = {one["agent"]: one["state"] for one in found["hooks"]}
     for agent in found["agents"]:
         count = sum(server["agent"] == agent["id"] for server in found["servers"])
+        state = hooks.get(agent["id"], "none")
         shown.add_row(
-            cell(agent["name"], "bold"), cell(agent["version"] or ""), cell(count), cell(agent["evidence"][0], "dim")
+            cell(agent["name"], "bold"),
+            cell(agent["version"] or ""),
+            cell(count),
+            cell(state, "green" if state == "installed" else "dim"),
+            cell(agent["evidence"][0], "dim"),
         )
     text.console.print(shown)
     for process in found["running"]:

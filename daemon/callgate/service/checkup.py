@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from callgate import __version__
 from callgate.audit.verdict import judge
@@ -13,7 +14,10 @@ from callgate.model.errors import CallgateError, DaemonAwayError
 from callgate.service.registrar import Registrar
 from callgate.service.trusting import trust
 from callgate.settings import load
+from callgate.system.files import read_capped
 from callgate.system.paths import Folders, folders
+from callgate.wrap.hooker import FILE_MAX as HOOKS_FILE_MAX
+from callgate.wrap.hookjournal import HookJournal
 from callgate.wrap.journal import Journal
 from callgate.wrap.launcher import interpreter, shim_build
 
@@ -38,6 +42,7 @@ def checkup(env: Mapping[str, str]) -> Iterator[Check]:
         ("daemon", _daemon),
         ("shim", _shim),
         ("launchers", _launchers),
+        ("hooks", _hooks),
         ("spool", _spool),
         ("log", _log),
     ]
@@ -105,6 +110,25 @@ def _launchers(where: Folders) -> Check:
     if missing:
         return Check("launchers", "fail", f"{missing[0]} is missing", "callgate up")
     return Check("launchers", "ok", f"{len(owned)} wrapped entries, each with its launcher")
+
+
+def _hooks(where: Folders) -> Check:
+    records = HookJournal(where.journal / "hooks").records()
+    agents = sorted({record.agent for record in records})
+    for record in records:
+        launcher = where.data / "hooks" / record.agent
+        if not os.access(launcher, os.X_OK):
+            return Check("hooks", "fail", f"{launcher} is missing: some agents now refuse every tool", "callgate up")
+        try:
+            held = str(launcher).encode() in read_capped(Path(record.target), HOOKS_FILE_MAX)
+        except FileNotFoundError:
+            held = False
+        if not held:
+            found = f"{record.target} has lost the hooks of {record.agent}: its own tools pass no gate"
+            return Check("hooks", "warn", found, "callgate up")
+    if not agents:
+        return Check("hooks", "ok", "none installed")
+    return Check("hooks", "ok", f"installed for {', '.join(agents)}")
 
 
 def _spool(where: Folders) -> Check:

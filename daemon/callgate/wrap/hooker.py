@@ -77,9 +77,14 @@ class Hooker:
         """Take the hooks (of one agent) out again, to the byte where nobody else changed the file."""
         items: list[Item] = []
         gone = {record.agent for record in self._journal.records() if agent in (None, record.agent)}
+        made: set[str] = set()
         for record in self._journal.records():
             if record.agent in gone:
                 items += self._remove(record)
+                made.update(record.made)
+        for folder in sorted(made, key=len, reverse=True):
+            with contextlib.suppress(OSError):  # somebody else has put something into it
+                Path(folder).rmdir()
         left = {record.agent for record in self._journal.records()}
         for name in gone - left:
             retire_launcher(self._folders, name, next(each.hooks for each in ALL if each.id == name))
@@ -262,9 +267,6 @@ class Hooker:
             after, why = self._cut(data, record, mark), "changed since: only our hooks were taken out"
         if after is None:
             path.unlink()
-            for folder in record.made:
-                with contextlib.suppress(OSError):
-                    Path(folder).rmdir()
         elif after != data:
             replace_file(path, after, expected=data)
         self._journal.forget(record.target)
