@@ -14,7 +14,7 @@ from functools import lru_cache
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from callgate.policy.shell_words import Scope, Word, word_of
+from callgate.policy.shell_words import Scope, Word, joined, word_of
 from callgate.policy.wrappers import CODE, SHELLS, program_name, unwrapped
 
 TEXT_MAX = 64 * 1024
@@ -103,7 +103,15 @@ def _all(root: Node, line: Line) -> Iterator[Node]:
 
 
 def _command(node: Node, line: Line, scope: Scope, depth: int) -> None:
-    words = [word_of(child, scope) for child in node.children if _is_word(child)]
+    words: list[Word] = []
+    end = -1
+    for child in node.children:
+        if _is_word(child):
+            word = word_of(child, scope)
+            if child.start_byte == end:  # the grammar splits some words whose parts are quoted in different ways
+                word = joined(words.pop(), word)
+            words.append(word)
+        end = child.end_byte
     _run(words, line, scope, depth, _fed(node))
 
 

@@ -75,9 +75,14 @@ def word_of(node: Node, scope: Scope) -> Word:
         known &= sure
         glob |= part.type in ("word", "brace_expression", "extglob_pattern") and bool(_GLOB.search(_text(part)))
         texts.append(text)
-    joined = "".join(texts)
-    glob |= node.type == "concatenation" and bool(re.search(r"\{[^{}]*,", joined))
-    return Word(joined[:WORD_MAX], known and len(joined) <= WORD_MAX, glob)
+    text = "".join(texts)
+    glob |= node.type == "concatenation" and bool(re.search(r"\{[^{}]*,", text))
+    return Word(text[:WORD_MAX], known and len(text) <= WORD_MAX, glob)
+
+
+def joined(one: Word, other: Word) -> Word:
+    """Two parts of one word."""
+    return Word((one.text + other.text)[:WORD_MAX], one.known and other.known, one.glob or other.glob)
 
 
 def _inner_parts(node: Node) -> list[Node]:
