@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from callgate.discovery import node_packages, python_packages
 from callgate.discovery.launch.target import Launched, Module, Package, Script, Target, Url
@@ -30,8 +30,8 @@ class Installed:
     """Something there that would be run as well and is no part of the package."""
     name: str = ""
     """What the package calls itself, with its version."""
-    needs: tuple[str, ...] = field(default=())
-    """Folders below root, ending with `/`, of the packages that it needs."""
+    top: tuple[str, ...] = ()
+    """Its own folders below root."""
 
 
 def places(found: Identified, launched: Launched, file: str, place: Place) -> Sequence[Installed] | str:
@@ -49,6 +49,13 @@ def places(found: Identified, launched: Launched, file: str, place: Place) -> Se
     if found_there := _of_python(file, launched, place):
         return [found_there]
     return [Installed(os.path.dirname(file), (os.path.basename(file),))]  # noqa: PTH119, PTH120 - hostile text
+
+
+def needs(one: Installed) -> Sequence[str]:
+    """Folders below root, ending with `/`, of the packages that a package needs. Reads each of their manifests."""
+    if one.root.endswith("/node_modules"):
+        return node_packages.needs(one.root, one.top[0])
+    return python_packages.others(one.root, one.top)
 
 
 def _package(target: Target) -> Package | None:

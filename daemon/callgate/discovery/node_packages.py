@@ -47,7 +47,7 @@ def _package_at(root: str, name: str) -> Found | None:
     if odd is None and os.path.islink(nested):  # noqa: PTH114
         odd = f"{nested} is a link"
     says = name_of(manifest) or ""
-    return root, tuple(f"{root}/{name}/{one}" for one in own), "", odd, says, tuple(_needs(root, name, manifest))
+    return root, tuple(f"{root}/{name}/{one}" for one in own), "", odd, says, (name,)
 
 
 def _odd_program(root: str, package: Package) -> str | None:
@@ -73,10 +73,10 @@ def _programs(manifest: dict[str, object] | None) -> list[str]:
     return [str((manifest or {}).get("name", "")).rpartition("/")[2]] if isinstance(offered, str) else []
 
 
-def _needs(root: str, name: str, manifest: dict[str, object]) -> list[str]:
+def needs(root: str, name: str) -> list[str]:
     """The folders below root of all packages that a package needs, found as node finds them."""
     found: dict[str, None] = {}
-    waiting = [(f"{name}/", one) for one in _wanted(manifest)]
+    waiting = [(f"{name}/", one) for one in _wanted(read_manifest(f"{root}/{name}/package.json") or {})]
     while waiting and len(found) < NEEDS_MAX:
         start, wanted = waiting.pop()
         for folder in _upwards(start, wanted):

@@ -148,7 +148,7 @@ def _package(root: str, note: str) -> Found:
         programs = [name for name in _record(root, note) if re.fullmatch(r"\.\./\.\./\.\./bin/[^/]+", name)]
         own |= dict.fromkeys(f"{scripts}/{name.rpartition('/')[2]}" for name in programs)
     says = f"pypi:{pypi_name(said[1])}@{said[2]}"
-    return root, tuple(own), scripts, odd, says, tuple(_others(root, tops))
+    return root, tuple(own), scripts, odd, says, tuple(sorted(tops))
 
 
 def _counts(name: str, note: str, tops: Iterable[str]) -> bool:
@@ -172,7 +172,7 @@ def _always_run(root: str) -> list[str]:
     return found
 
 
-def _others(root: str, own: Iterable[str]) -> list[str]:
+def others(root: str, own: Iterable[str]) -> list[str]:
     """The folders of the other packages in the same environment."""
     try:
         with os.scandir(root) as entries:

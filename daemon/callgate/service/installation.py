@@ -116,7 +116,7 @@ def _take(files: dict[str, str], one: Installed, identifier: Identifier, depende
                 found[name] = identifier.digests.of(path, without_first_line=True)
             else:
                 found[path.removeprefix(one.root + "/")] = identifier.digests.of(path)
-        for folder in one.needs if dependencies else ():
+        for folder in installed.needs(one) if dependencies else ():
             without = ("node_modules", "__pycache__")
             found[folder] = tree_digest(f"{one.root}/{folder}".rstrip("/"), identifier.digests, without=without)
     except OSError as error:
