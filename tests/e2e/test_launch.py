@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -171,47 +170,3 @@ def test_in_observe_mode_nothing_is_stopped_or_put_in_place_of_anything(product:
     opened(product, ["npx", "-y", f"{MEMORY}@{BEFORE}"])
     row = product.log("--kind", "server.launched")[-1]
     assert (row["effect"], row["rule"], row["mode"]) == ("deny", "server.version", "observe")
-
-
-def test_a_server_whose_file_changes_while_it_starts_is_ended_with_the_reason(product: Product, tmp_path: Path) -> None:
-    script = product.home / "tools" / "server.py"
-    script.parent.mkdir()
-    rewrite = f"from pathlib import Path\nif Path({str(tmp_path / 'now')!r}).exists():\n    Path(__file__).touch()\n"
-    text = SERVER.read_text()
-    head, future, rest = text.partition("from __future__ import annotations\n")
-    script.write_text(head + future + rewrite + rest)
-    shown = tmp_path / "shown.json"
-    shown.write_text(json.dumps({"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}))
-    product.up(enforce=True)
-    command = [sys.executable, "-I", "-S", str(script), str(shown)]
-    product.run("allow", refused(product, command)["server"])
-    assert opened(product, command)[1] == ["read"]
-    (tmp_path / "now").touch()
-    with Peer([*product.shim, *command], cwd=product.home, env=product.env) as peer:
-        peer.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}})
-        peer.tell("notifications/initialized")
-        deadline = time.monotonic() + 30
-        while True:
-            answer = peer.ask("tools/call", {"name": "read", "arguments": {}})
-            if "server.digest" in json.dumps(answer):
-                break
-            assert time.monotonic() < deadline, answer
-    (row,) = product.log("--kind", "server.changed")
-    assert row["rule"] == "server.digest" and f"{script} was changed while" in row["reason"]
-    assert product.log("--kind", "server.ended")
-
-
-def test_a_pinned_file_that_changes_while_its_server_runs_ends_that_server(product: Product) -> None:
-    installed = packages.npx(product, f"{MEMORY}@{NOW}")
-    product.up(enforce=True)
-    command = ["npx", "-y", f"{MEMORY}@{NOW}"]
-    approve(product, "--files", command=command)
-    with Peer([*product.shim, *command], cwd=product.home, env=product.env) as peer:
-        scripts.shake_hands(peer, "2025-11-25")
-        assert "server.digest" not in json.dumps(peer.ask("tools/call", {"name": "read_graph", "arguments": {}}))
-        (installed / "README.md").write_text("other")
-        deadline = time.monotonic() + 40
-        while "server.digest" not in json.dumps(peer.ask("tools/call", {"name": "read_graph", "arguments": {}})):
-            assert time.monotonic() < deadline, "the change was never seen"
-            time.sleep(0.2)
-    assert product.log("--kind", "server.changed")[-1]["rule"] == "server.digest"

@@ -226,6 +226,8 @@ class Desk:
     def _ask(self, visit: Visit, serial: int, body: bytes) -> Reply:
         call, retry = questions.call(_known(visit), serial, body)
         visit.asked += 1
+        if visit.asked == 1:
+            self._look_again(visit)
         return Reply(serial, questions.answer(serial, self.gate.check(call, retry=retry)))
 
     def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
