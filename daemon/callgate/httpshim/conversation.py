@@ -106,9 +106,12 @@ class Conversation(Asking):
         """The gate does not let this server be reached."""
         self.refusal = refusal(detail)
 
-    def frames(self) -> list[bytes]:
-        """What is to be sent to the gate now, taken away."""
-        self.questions.flush_notes()
+    def frames(self, *, notes: bool = False) -> list[bytes]:
+        """What is to be sent to the gate now, taken away. Notes travel with the next question, unless they are asked
+        for: a turn of the gate, and a transaction, for each of them would cost more than the call.
+        """
+        if notes:
+            self.questions.flush_notes()
         frames, self.questions.frames = self.questions.frames, []
         return frames
 

@@ -12,6 +12,9 @@ from callgate.shim.frames import unpack
 from callgate.shim.relay import Terms
 from callgate.system.sockets import Peer
 
+NOTES_WAIT = 0.05
+"""Seconds that notes wait for a question to travel with."""
+
 Record = Callable[[dict[str, object]], bool]
 
 
@@ -41,6 +44,7 @@ class Line:
         """Streams that are open."""
         self._waiting: dict[Stream, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._notes: asyncio.TimerHandle | None = None
 
     def heard(self, data: bytes) -> None:
         """An ANSWER of the gate."""
@@ -69,6 +73,8 @@ class Line:
         frames = self.talk.frames()
         if frames and self.link is not None:
             self.link.send(frames)
+        if self.talk.questions.has_notes and self._notes is None:
+            self._notes = asyncio.get_running_loop().call_later(NOTES_WAIT, self._send_notes)
         for stream, future in self._waiting.items():
             if not stream.is_waiting and not future.done():
                 future.set_result(None)
@@ -81,13 +87,18 @@ class Line:
 
     def end(self) -> None:
         """The conversation is over."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._notes):
+            if handle is not None:
+                handle.cancel()
+        self._send_notes()
         if self.link is not None:
-            frames = self.talk.frames()
-            if frames:
-                self.link.send(frames)
             self.link.left()
+
+    def _send_notes(self) -> None:
+        self._notes = None
+        frames = self.talk.frames(notes=True)
+        if frames and self.link is not None:
+            self.link.send(frames)
 
     def _tick(self) -> None:
         self._timer = None
