@@ -94,19 +94,21 @@ def test_a_forbidden_command_does_not_run_and_its_model_is_told_why(agent: Agent
 @each_agent
 def test_an_allowed_command_runs_and_the_files_come_back(agent: Agent, home: Path) -> None:
     shell = SHELLS[agent.id]
-    with ScriptedModel(Scenario(shell.tool, shell.call("echo made > made.txt"), server="")) as model:
-        with Product(home) as product:
-            agent.prepare(home, model.url, [*node_server("server-everything"), "stdio"])
-            before = {path.relative_to(home) for path in home.rglob("*")}
-            product.up(enforce=True)
-            written = {path for path in home.rglob("*") if path.is_file() and path.relative_to(home) not in before}
-            outcome = run(prepared(agent), home, model.url)
-            assert (home / "project" / "made.txt").read_text() == "made\n", outcome.all[-500:]
-            row = product.log("--kind", "call.asked")[-1]
-            assert (row["effect"], row["rule"], row["tool"]) == ("allow", "builtin", row["tool"])
-            product.run("down")
-        assert written and not any(path.exists() for path in written if "plugin" in path.name or "hooks" in str(path))
-        assert not [path for path in home.rglob("*.json") if b"/data/hooks/" in path.read_bytes() and path in written]
+    scenario = Scenario(shell.tool, shell.call("echo made > made.txt"), server="")
+    with ScriptedModel(scenario) as model, Product(home) as product:
+        agent.prepare(home, model.url, [*node_server("server-everything"), "stdio"])
+        before = product.files()
+        product.up(enforce=True)
+        hooked = {name for name, text in product.files().items() if b"/data/hooks/" in text}
+        assert hooked
+        outcome = run(prepared(agent), home, model.url)
+        assert (home / "project" / "made.txt").read_text() == "made\n", outcome.all[-500:]
+        row = product.log("--kind", "call.asked")[-1]
+        assert (row["effect"], row["rule"], row["agent"]) == ("allow", "builtin", agent.id)
+        product.run("down")
+        after = product.files()
+        assert not [name for name in hooked if b"/data/hooks/" in after.get(name, b"")]
+        assert not [name for name in hooked - before.keys() if name in after]
 
 
 @pytest.mark.parametrize("agent", [one for one in AGENTS if one.id != "cline"], ids=lambda agent: agent.id)
@@ -115,7 +117,7 @@ def test_a_call_of_a_server_that_lost_its_gate_is_refused(agent: Agent, home: Pa
     with ScriptedModel(Scenario("echo", {"message": "hello"})) as model, Product(home) as product:
         agent.prepare(home, model.url, [*node_server("server-everything"), "stdio"])
         original = (home / agent.config).read_bytes()
-        product.state.joinpath("config").mkdir(parents=True)
+        product.state.joinpath("config").mkdir(parents=True, exist_ok=True)
         (product.state / "config" / "config.toml").write_text('mode = "enforce"\n[watch]\nrewrap = false\n')
         product.up()
         product.run("allow", ENTRY)
