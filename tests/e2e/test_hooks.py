@@ -133,4 +133,4 @@ def test_a_call_of_a_server_that_lost_its_gate_is_refused(agent: Agent, home: Pa
         outcome = run(prepared(agent), home, model.url)
         row = product.log("--kind", "call.asked")[-1]
         assert (row["rule"], row["effect"], row["entry"]) == ("hook.unwrapped", "deny", ENTRY), outcome.all[-500:]
-        assert "not behind the gate" in model.results[-1]
+        assert "[hook.unwrapped]" in model.results[-1]
