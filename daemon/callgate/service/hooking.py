@@ -39,10 +39,10 @@ class Hooking:
         with self._wrapper.alone():
             return Report((*self._hooker.install(missing, managed=managed), *self._hooker.refresh(left)))
 
-    def take(self, agent: str | None) -> Report:
-        """Take the hooks (of one agent) out."""
+    def take(self, agent: str | None, *, whole: bool = False) -> Report:
+        """Take the hooks (of one agent) out; `whole` means those in other homes too."""
         with self._wrapper.alone():
-            return Report(tuple(self._hooker.remove(agent)))
+            return Report(tuple(self._hooker.remove(agent, whole=whole)))
 
     def states(self, found: Inventory, settings: Settings) -> list[dict[str, str]]:
         """Per agent that has hooks: whether ours are installed, where, and what the user should know."""

@@ -203,7 +203,7 @@ class Worker:
                 else {"on": wanted["on"], "except": sorted({*wanted["except"], agent})}
             )
             self._recover()
-            taken = self.hooking.take(agent)
+            taken = self.hooking.take(agent, whole=whole)
             report = self._wrapper.unwrap(agent, self.inventory.entries, whole=whole)
             report = Report((*taken.items, *report.items))
             self._owner.record(self._report_events(report))

@@ -73,22 +73,28 @@ class Hooker:
                 items.append(Item("", agent, NAME, Did.FAILED, str(error), NAME))
         return items
 
-    def remove(self, agent: str | None = None) -> list[Item]:
-        """Take the hooks (of one agent) out again, to the byte where nobody else changed the file."""
+    def remove(self, agent: str | None = None, *, whole: bool = False) -> list[Item]:
+        """Take the hooks (of one agent) out again, to the byte where nobody else changed the file. `whole` means
+        those in other homes too.
+        """
         items: list[Item] = []
-        gone = {record.agent for record in self._journal.records() if agent in (None, record.agent)}
-        made: set[str] = set()
-        for record in self._journal.records():
-            if record.agent in gone:
-                items += self._remove(record)
-                made.update(record.made)
+        ours = [one for one in self._journal.records() if agent in (None, one.agent) and (whole or self._at_home(one))]
+        for record in ours:
+            items += self._remove(record)
+        made = {folder for record in ours for folder in record.made}
         for folder in sorted(made, key=len, reverse=True):
             with contextlib.suppress(OSError):  # somebody else has put something into it
                 Path(folder).rmdir()
+        gone = {record.agent for record in ours}
         left = {record.agent for record in self._journal.records()}
         for name in gone - left:
             retire_launcher(self._folders, name, next(each.hooks for each in ALL if each.id == name))
         return items
+
+    def _at_home(self, record: HookRecord) -> bool:
+        """Is it a file of this home, or one of no home (an administrator's)?"""
+        path = Path(record.target)
+        return path.is_relative_to(self._home.resolve()) or path.parts[:2] == ("/", "etc")
 
     def refresh(self, agents: Sequence[str]) -> list[Item]:
         """Bring the launchers of installed hooks up to date. What cannot be written is an item."""

@@ -125,6 +125,15 @@ def test_hooks_that_the_agent_would_not_read_are_not_installed(home: Home) -> No
     assert item.done is Did.LEFT and "hooks.json" in item.why
 
 
+def test_another_home_keeps_its_hooks(home: Home) -> None:
+    home.hooker.install(["claude-code"])
+    other = home.path.parent / "other"
+    other.mkdir()
+    assert Hooker(home.folders, Surroundings(str(other), "linux", {})).remove() == []
+    assert home.hooker.missing(["claude-code"]) == []
+    assert Hooker(home.folders, Surroundings(str(other), "linux", {})).remove(whole=True)
+
+
 def test_one_agent_that_cannot_be_hooked_does_not_stop_the_others(home: Home) -> None:
     home.write(".claude/settings.json", "{oops")
     items = home.hooker.install(["claude-code", "copilot-cli"])
