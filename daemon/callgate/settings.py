@@ -32,6 +32,13 @@ class Payload(StrEnum):
     FULL = "full"
 
 
+class KeyPlace(StrEnum):
+    """Where the device's signing key is kept: a file of the daemon's account (0600), or this user's keychain."""
+
+    FILE = "file"
+    KEYCHAIN = "keychain"
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
     """Who is shown the log's checkpoints, so that no other history can be told later."""
@@ -52,6 +59,8 @@ class Audit:
     """What is kept of a call's arguments: "none", "digest", "redacted" (secrets taken out) or "full"."""
     payload_max: int = 16 * 1024
     """Bytes kept of one payload; the rest is cut off and marked."""
+    device_key: KeyPlace = KeyPlace.FILE
+    """Where the key lies that signs checkpoints: "file" (0600) or "keychain" (of the user that the daemon runs as)."""
     witness: Witness = field(default_factory=Witness)
     retention_days: int = 400
     """Days before rows are removed (the chain stays verifiable); 0 keeps all. The EU AI Act asks for six months."""

@@ -22,6 +22,7 @@ from callgate.server.door import Route
 from callgate.service import devicekey
 from callgate.service.part import Part
 from callgate.service.running import Running
+from callgate.settings import KeyPlace
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ EVERY_ROWS = 1000
 """Rows after which a checkpoint is made: so many are not signed at most, for about EVERY seconds."""
 EVERY = 600.0
 """Seconds after which a checkpoint is made if there are new rows."""
+KEY_AGAIN = 60.0
+"""Seconds until a key that could not be had is asked for again: each time a locked keychain may ask its user."""
 CLOCK_SLACK = 2 * 10**9
 """Nanoseconds by which the wall clock may part from the steady one between two looks: setting it by network time takes
 much less."""
@@ -52,22 +55,22 @@ class Checkpoints(Part):
         self._own = 0  # rows since then that only tell of checkpoints
         self._made_at = 0.0
         self._clock = _parted()
+        self._problem = ""
+        self._key_at = 0.0
 
     def start(self) -> None:
-        """Sign what is there. Raises AuditError if there is no key to sign with."""
+        """Sign what is there. Without a key to sign with, `problems` says so, and `tick` looks for it again."""
         with self._turn:
-            if devicekey.finish_rotation(self._daemon.folders):
-                log.info("a key rotation that was interrupted is complete")
-            self._begin()
             self._clock_since_last_run()
-            self.make("start")
+            if self._has_key():
+                self.make("start")
 
     def tick(self) -> None:
         """Sign when it is time, and see whether the clock was set."""
         self._watch_clock()
         with self._turn:
-            if self._signer is None or self._signer.name != self._daemon.gate.audit.origin:
-                self._begin()  # the log was begun anew
+            if not self._has_key():
+                return
             size = self._daemon.gate.audit.durable[0][0]
             fresh = size - self._size - self._own
             if fresh >= EVERY_ROWS:
@@ -79,6 +82,10 @@ class Checkpoints(Part):
         """Sign all that was written."""
         if self._signer is not None:
             self.make("stop")
+
+    def problems(self) -> list[str]:
+        """Where the key is not where it should be."""
+        return [self._problem] if self._problem else []
 
     def make(self, why: str) -> Sealed | None:
         """Sign all rows up to now; None if the newest checkpoint has them all. Raises AuditError.
@@ -101,15 +108,17 @@ class Checkpoints(Part):
     def rotate(self) -> Json:
         """Hand over to a new key. Raises AuditError."""
         with self._turn:
-            assert self._signer is not None
+            if self._signer is None:
+                raise _no_key(self._problem)
             self.make("rotation")
             where, old = self._daemon.folders, self._signer
-            new = Signer(old.name, devicekey.successor(where))
+            held = devicekey.successor(where, self._place)
+            new = Signer(old.name, held.key)
             text = rotation(old.name, self._size, old.key, new.key)
             note = Note(text, (old.sign(text), new.sign(text)))
             checkpoints.append(where.audit, {"rotation": str(note)})
             devicekey.hand_over(where)
-            self._signer = new
+            self._signer, self._problem = new, held.problem
             detail = {"note": str(note), "old": str(old.key), "new": str(new.key)}
             self.record([Event("key.rotated", time.time_ns(), detail=detail)])
             self.make("rotation")
@@ -135,13 +144,38 @@ class Checkpoints(Part):
         return self._newest
 
     @property
+    def _place(self) -> KeyPlace:
+        return self._daemon.settings.audit.device_key
+
+    @property
     def _size(self) -> int:
         return self._newest.checkpoint.size if self._newest else 0
 
+    def _has_key(self) -> bool:
+        """Is there a key to sign the open log with? One that could not be had (a locked keychain) is asked for again
+        after a while."""
+        if self._signer is not None and self._signer.name == self._daemon.gate.audit.origin:
+            return True
+        if time.monotonic() < self._key_at:
+            return False
+        try:
+            self._begin()
+        except AuditError as error:
+            self._signer, self._key_at = None, time.monotonic() + KEY_AGAIN
+            self._problem = f"the log is not signed for now: {error}"
+            log.error("%s", self._problem)
+            return False
+        return True
+
     def _begin(self) -> None:
-        """Take up the key and the newest checkpoint of the log that is open."""
+        """Take up the key and the newest checkpoint of the log that is open. Raises AuditError."""
         where, origin = self._daemon.folders, self._daemon.gate.audit.origin
-        self._signer = Signer(origin, devicekey.private_key(where))
+        if devicekey.finish_rotation(where):
+            log.info("a key rotation that was interrupted is complete")
+        held = devicekey.private_key(where, self._place)
+        self._signer, self._problem = Signer(origin, held.key), held.problem
+        if held.problem:
+            log.warning("%s", held.problem)
         book = checkpoints.read(where.audit)
         if self._signer.key not in book.keys and not book.rotations:
             checkpoints.append(where.audit, {"key": str(self._signer.key)})
@@ -176,7 +210,7 @@ class Checkpoints(Part):
     def _shown(self, request: web.Request) -> Json:
         with self._turn:
             if self._signer is None:
-                raise AuditError("checkpoints", "are not made", "see `callgate doctor`")
+                raise _no_key(self._problem)
             note = str(self._newest.note) if self._newest else ""
             return {"note": note, "rows": self._size, "key": str(self._signer.key), **self.facts()}
 
@@ -185,6 +219,10 @@ class Checkpoints(Part):
             if self._signer is not None:
                 self.make("asked")
             return self._shown(request)
+
+
+def _no_key(problem: str) -> AuditError:
+    return AuditError("checkpoints", f"are not made ({problem})", "see `callgate doctor`")
 
 
 def _event(made: Sealed, why: str) -> Event:

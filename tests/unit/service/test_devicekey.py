@@ -31,8 +31,8 @@ def public(key: object) -> bytes:
 
 def test_it_is_made_once_and_is_ours_alone(where: Folders) -> None:
     assert devicekey.public_key(where) is None
-    key = devicekey.private_key(where)
-    assert public(devicekey.private_key(where)) == public(key) == devicekey.public_key(where)
+    key = devicekey.private_key(where).key
+    assert public(devicekey.private_key(where).key) == public(key) == devicekey.public_key(where)
     assert stat.S_IMODE(where.device_key.stat().st_mode) == 0o600
 
 
@@ -47,7 +47,7 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(where: Folders) -
 
 
 def test_a_public_half_that_was_swapped_is_put_right_by_the_daemon(where: Folders) -> None:
-    key = devicekey.private_key(where)
+    key = devicekey.private_key(where).key
     where.device_key.with_suffix(".pub").write_text("AAAA")
     assert devicekey.public_key(where) is None
     devicekey.private_key(where)
@@ -55,7 +55,7 @@ def test_a_public_half_that_was_swapped_is_put_right_by_the_daemon(where: Folder
 
 
 def test_the_newest_checkpoint_tells_the_log_where_to_go_on(where: Folders) -> None:
-    key = devicekey.private_key(where)
+    key = devicekey.private_key(where).key
     assert devicekey.newest_signed(where) is None
     writer = Writer.open(where.audit, Durability.COMMIT)
     for n in range(3):
@@ -79,13 +79,13 @@ def test_the_newest_checkpoint_tells_the_log_where_to_go_on(where: Folders) -> N
 
 @pytest.mark.parametrize("said", [True, False])
 def test_a_rotation_that_a_crash_interrupted_is_completed_if_it_was_said(where: Folders, said: bool) -> None:
-    old = devicekey.private_key(where)
-    new = devicekey.successor(where)
+    old = devicekey.private_key(where).key
+    new = devicekey.successor(where).key
     name = "callgate/a/0123456789abcdef"
     one, two = Signer(name, old), Signer(name, new)
     text = rotation(name, 1, one.key, two.key)
     if said:
         checkpoints.append(where.audit, {"rotation": str(Note(text, (one.sign(text), two.sign(text))))})
     assert devicekey.finish_rotation(where) is said
-    assert public(devicekey.private_key(where)) == devicekey.public_key(where) == public(new if said else old)
+    assert public(devicekey.private_key(where).key) == devicekey.public_key(where) == public(new if said else old)
     assert devicekey.finish_rotation(where) is False
