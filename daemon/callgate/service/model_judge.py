@@ -14,7 +14,7 @@ from callgate.audit.redact import redact
 from callgate.model.call import Caller, Mode, Verdict
 from callgate.model.channel import Secrets
 from callgate.model.event import Event
-from callgate.modelproxy.dialects.turn import Said, ToolUse
+from callgate.modelproxy.dialects.turn import NAME_MAX, Said, ToolUse
 from callgate.modelproxy.reading import BODY_MAX, read_object
 from callgate.policy import ladder, models
 from callgate.server.model_leg import Turn
@@ -113,11 +113,17 @@ class ModelJudge:
         said: dict[str, object] = {"id": use.id, "name": use.name}
         arguments = read_object(use.arguments.encode("utf-8", "surrogatepass")) if not use.cut else None
         if isinstance(arguments, dict):
-            digest = keep(arguments, Payload.DIGEST, 0, self._daemon.key)
-            said["digest"] = digest.digest if digest else ""
+            said["digest"] = self._digest(arguments)
+            name, inner = arguments.get("name"), arguments.get("arguments")
+            if isinstance(name, str) and isinstance(inner, dict):  # a tool that calls the tool of that name
+                said |= {"inner_name": name[:NAME_MAX], "inner_digest": self._digest(inner)}
         elif use.cut:
             said["cut"] = True
         return said
+
+    def _digest(self, arguments: dict[str, object]) -> str:
+        kept = keep(arguments, Payload.DIGEST, 0, self._daemon.key)
+        return kept.digest if kept else ""
 
     def _kept(self, value: dict[str, object] | None) -> Kept | None:
         if value is None:

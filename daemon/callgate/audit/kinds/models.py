@@ -39,6 +39,8 @@ class ToolUse(Detail):
     name: str = Field(description="the tool, by the agent's name for it")
     digest: str = Field("", description="of its arguments, as `payload.digest` of the call's own row")
     cut: bool = Field(False, description="its arguments are too large to be read")
+    inner_name: str = Field("", description="of a call that makes another one: that one's tool")
+    inner_digest: str = Field("", description="and the digest of its arguments")
 
 
 class Answered(Detail):
