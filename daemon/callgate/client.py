@@ -152,6 +152,14 @@ class Client:
         """Send all events of that moment (nanoseconds) or later again, to one sink or all."""
         return self._post("/v1/export/replay", {"since": since, "sink": sink})
 
+    def sessions(self) -> Answer:
+        """The runs of agents, the last one first."""
+        return self._get("/v1/sessions")
+
+    def session(self, name: str) -> Answer:
+        """The story of one run, by its name or the beginning of it."""
+        return self._get("/v1/sessions/" + _quoted(name))
+
     def models(self) -> Answer:
         """Whose models are reached through us."""
         return self._get("/v1/model")

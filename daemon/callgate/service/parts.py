@@ -17,6 +17,7 @@ from callgate.service.model_channel import ModelChannel
 from callgate.service.part import Part
 from callgate.service.report import Reporting
 from callgate.service.running import Running
+from callgate.service.stories import Stories
 from callgate.service.usage import Usage
 from callgate.service.vigil import Vigil
 from callgate.service.witnessing import Witnessing
@@ -36,6 +37,7 @@ def made_for(daemon: Running) -> list[Part]:
         Vigil(daemon),
         Fleet(daemon),
         ModelChannel(daemon),
+        Stories(daemon),
         Exporting(daemon),
         Usage(daemon),
         Reporting(daemon),

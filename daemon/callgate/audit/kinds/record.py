@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from callgate.audit.kinds import calls, export, hooks, integrity, machine, models
+from callgate.audit.kinds import calls, export, findings, hooks, integrity, machine, models
 from callgate.audit.kinds.detail import Kinds
 from callgate.model.event import SCHEMA
 
@@ -15,6 +15,7 @@ KINDS: Kinds = {
     **calls.KINDS,
     **hooks.KINDS,
     **models.KINDS,
+    **findings.KINDS,
     **machine.KINDS,
     **integrity.KINDS,
     **export.KINDS,
