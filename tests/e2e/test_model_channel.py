@@ -104,9 +104,13 @@ def test_an_agent_reaches_its_model_through_the_gate_and_the_call_it_makes_is_jo
     assert any("call echo" in str(row.get("payload")) for row in asked)
     (call,) = product.calls(tool="echo")[-1:]
     uses = [use for row in answered for use in row["detail"].get("tool_uses", ())]
-    assert call["detail"]["payload"]["digest"] in [use.get("digest") for use in uses] or agent.id == "qwen-code"
+    assert call["detail"]["payload"]["digest"] in [use.get(name) for use in uses for name in ("digest", "inner_digest")]
     assert {row["session"] for row in asked} == {call["session"]}
     assert all(row["detail"]["input_tokens"] for row in answered)
+    story = json.loads(product.run("session", call["session"], "--format", "json").stdout)
+    (told,) = [item for item in story["items"] if item["type"] == "call" and item["name"] == "echo"][-1:]
+    assert {"model", "mcp"} <= {view["channel"] for view in told["views"]} and not told["ambiguous"]
+    assert story["findings"] == [] and story["ambiguous"] == 0
     untouched = file.read_bytes() == routed  # some agents write their own files while they work
     product.run("model", "unroute")
     assert b"/model/" not in file.read_bytes() and model.url.encode() in file.read_bytes()

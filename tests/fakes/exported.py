@@ -143,6 +143,11 @@ DETAILS: dict[str, dict[str, Any]] = {
     "export.replayed": {"detail": {"sinks": ["siem"], "first": 3, "by": "user"}},
     "export.rewound": {"reason": "the log is not the one that was sent", "detail": {"sink": "siem"}},
     "export.test": {"reason": "sent by `callgate export test`", "detail": {"sink": "siem"}},
+    "finding.unasked": {
+        "tool": "files read_file",
+        "reason": "the tool files read_file was called, but no answer of the model in this run asked for it",
+        "detail": {"severity": "high", "about": 17, "channel": "mcp"},
+    },
     "something.new": {"tool": "päth\n\u202e|=\\", "detail": {"nested": {"a": [1, 2.5, 1e-9, None, True]}}},
 }
 """What the kinds differ in."""

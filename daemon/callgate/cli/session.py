@@ -94,7 +94,8 @@ def _tell(story: dict[str, Any]) -> None:
 def _line(item: dict[str, Any]) -> tuple[str, dict[str, object]]:
     """One item as markup and what is put into it."""
     if item["type"] == "prompt":
-        return "[blue]user[/]   {text}" + _refused(item), {"text": _short(item["text"]), **_why(item)}
+        who = "[blue]user[/]   " if item["by"] == "user" else "[dim]agent[/]  "
+        return who + "{text}" + _refused(item), {"text": _short(item["text"]), **_why(item)}
     if item["type"] == "model":
         return "[magenta]model[/]  {text}", {"text": _short(item["text"] or item.get("problem"))}
     if item["type"] == "event":

@@ -17,11 +17,13 @@ from typing import Any, Protocol
 from callgate.agents import ALL
 from callgate.agents.hook_event import HookEvent, read
 from callgate.agents.hooking import Hooks, Phase, filled, match, plain
+from callgate.audit.payload import keep
 from callgate.gate import Gate
 from callgate.model.call import Call, Caller, Deed, Effect, Session, Verdict
 from callgate.model.errors import ProtocolError
 from callgate.model.identity import BUILTIN, Identified, ServerIdentity
 from callgate.policy import builtin, ladder
+from callgate.settings import Payload
 from callgate.shim import frames
 from callgate.system.sockets import Peer
 
@@ -127,6 +129,8 @@ class HookDesk:
             self._remember(heard, Asked(uid, time.monotonic(), session, server is not None))
         if server is not None and server.covered:
             detail = {"server": server.name, "tool": server.tool, "bytes": heard.size, "ids": dict(said.ids)}
+            if kept := keep(said.arguments, Payload.DIGEST, 0, self.gate.payload_key):
+                detail["digest"] = kept.digest  # by which the call is known where no id says so
             self.gate.note("hook.asked", session, _with_agent(heard, detail), uid=uid)
             return Verdict(Effect.ALLOW, "hook.covered", "its shim decides")
         given = None

@@ -187,7 +187,7 @@ class Loopback:
 
 def _taken(port: int, error: OSError) -> CallgateError:
     if error.errno == errno.EADDRINUSE:
-        step = "end the program that uses it, or set `http.port` in settings.toml and run `callgate up`"
+        step = "end the program that uses it, or set `http.port` in config.toml and run `callgate up`"
         return CallgateError(f"port {port} on {HOST}", "is taken by another program", step)
     return CallgateError(
         f"port {port} on {HOST}", f"cannot be listened on ({error.strerror})", "set another `http.port`"

@@ -58,10 +58,13 @@ class Stories(Part):
         self._read = self._daemon.reader.first_and_last()[1]
 
     def tick(self) -> None:
-        """Look at the runs that wrote rows since the last look, and at those whose calls may be overdue."""
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + PAUSE
+        """Look at the runs that wrote rows lately: also at those whose calls may be overdue by now."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + PAUSE
+            self.look()
+
+    def look(self) -> None:
+        """Judge the runs that wrote rows lately."""
         now = time.time_ns()
         for row in self._daemon.reader.rows(Filter(after=self._read, limit=ROWS_MAX)):
             self._read = row.seq

@@ -67,7 +67,9 @@ def _cards(story: Json) -> Iterator[str]:
 
 
 def _prompt(item: Json) -> Iterator[str]:
-    yield f"<div class='talk prompt'><div class=who>User {_when(item)}</div>{_said(item['text'])}{_verdict(item)}</div>"
+    who, kind = ("User", "prompt") if item["by"] == "user" else ("Agent, in the user's name", "")
+    yield f"<div class='talk {kind}'><div class=who>{who} {_when(item)}</div>"
+    yield f"{_said(item['text'])}{_verdict(item)}</div>"
 
 
 def _model(item: Json) -> Iterator[str]:

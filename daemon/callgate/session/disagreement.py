@@ -50,7 +50,7 @@ def findings(seen: Seen, actions: Sequence[Action], now: int, *, ended: bool = F
 
 
 def _unasked(view: Witness | None, code: bool, begun: int) -> list[Finding]:
-    if view is None or code or view.time < begun:
+    if view is None or code or view.time < begun or not _knowable(view):
         return []
     reason = f"{_said(view)} was called, but no answer of the model in this run asked for it"
     return [Finding("finding.unasked", "high" if not view.builtin else "medium", reason, view)]
@@ -74,10 +74,15 @@ def _changed(asked: Witness, made: Witness) -> list[Finding]:
 
 
 def _bypassed(hooked: Witness, seen: Seen, now: int, ended: bool) -> list[Finding]:
-    if Channel.MCP not in seen.channels or not (ended or now - hooked.time > PATIENCE):
+    if Channel.MCP not in seen.channels or not (ended or now - hooked.time > PATIENCE) or not _knowable(hooked):
         return []
     reason = f"a hook saw {_said(hooked)}, and no shim did: it may have gone round the gate"
     return [Finding("finding.bypassed", "high", reason, hooked)]
+
+
+def _knowable(view: Witness) -> bool:
+    """Has it anything by which another channel's view of the same call would be known?"""
+    return bool(view.ids or view.digest)
 
 
 def _said(view: Witness) -> str:

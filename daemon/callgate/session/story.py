@@ -63,6 +63,7 @@ def _turns(rows: Sequence[Row]) -> list[Json]:
     """Prompts, the model's own words, and what else is told. A prompt that two channels saw is told once."""
     items: list[Json] = []
     prompts: set[str] = set()
+    hooked = any(row.event.kind == "prompt.submitted" for row in rows)  # then we know which words are the user's own
     for row in rows:
         event = row.event
         at = {"seq": row.seq, "time": event.time}
@@ -71,7 +72,8 @@ def _turns(rows: Sequence[Row]) -> list[Json]:
             text = _payload(row).get("prompt")
             if event.effect == "deny" or (digest and digest not in prompts and text):
                 prompts.add(str(digest))
-                items.append({"type": "prompt", **at, "by": event.kind, "text": text, **_verdict(row)})
+                by = "user" if event.kind == "prompt.submitted" or not hooked else "agent"
+                items.append({"type": "prompt", **at, "by": by, "text": text, **_verdict(row)})
         elif event.kind == "model.answered":
             said = {"model": event.detail.get("model"), "text": _payload(row).get("text")}
             problem = event.detail.get("problem") or event.detail.get("error")

@@ -121,7 +121,8 @@ def _call(row: Row, channel: Channel) -> Witness:
 def _hook(row: Row) -> Witness:
     event = row.event
     name = f"{_text(event.detail.get('server'))} {_text(event.detail.get('tool'))}"
-    return Witness(Channel.HOOK, row.seq, event.time, name, _ids(event), uid=event.uid)
+    digest = _text(event.detail.get("digest"))
+    return Witness(Channel.HOOK, row.seq, event.time, name, _ids(event), digest, uid=event.uid)
 
 
 def _ids(event: Event) -> frozenset[str]:

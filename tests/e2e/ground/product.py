@@ -35,11 +35,8 @@ class Product:
         self.state = self._root / "state"
         self.home = home or self._root / "home"
         self.home.mkdir(exist_ok=True)
-        self.state.mkdir()
-        (self.state / "config").mkdir(mode=0o700)
         with socket.create_server(("127.0.0.1", 0)) as one:  # a port of its own: another test may run beside this one
             self.port = int(one.getsockname()[1])
-        (self.state / "config" / "settings.toml").write_text(f"[http]\nport = {self.port}\n")
         self.env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
@@ -47,6 +44,9 @@ class Product:
             "LANG": "C.UTF-8",
             "CALLGATE_HOME": str(self.state),
         }
+        settings = folders(self.env).settings
+        settings.parent.mkdir(mode=0o700, parents=True)
+        settings.write_text(f"[http]\nport = {self.port}\n")
 
     def __enter__(self) -> Product:
         return self

@@ -36,8 +36,9 @@ class Log:
             "call.asked", at, entry="s", tool=tool, server="npm:s", effect=effect, mode="enforce", detail=detail
         )
 
-    def hook(self, at: float, tool: str, id: str = "") -> int:
-        return self.add("hook.asked", at, detail={"server": "s", "tool": tool, "ids": {"tool_use": id} if id else {}})
+    def hook(self, at: float, tool: str, id: str = "", digest: str = "") -> int:
+        said = {"server": "s", "tool": tool, "ids": {"tool_use": id} if id else {}, "digest": digest}
+        return self.add("hook.asked", at, detail=said)
 
     def shell(self, at: float, digest: str, id: str = "") -> int:
         detail = {"channel": "hook", "payload": {"digest": digest}, "ids": {"tool_use": id} if id else {}}
@@ -160,6 +161,23 @@ def test_a_call_that_never_came_is_a_finding_only_for_tools_that_we_see() -> Non
     log.model(3, ("t3", "s_echo", "cc"))
     assert log.found(4) == []
     assert log.found(4, ended=True) == ["missing"]
+
+
+def test_a_hook_that_states_no_id_is_joined_by_its_arguments() -> None:
+    log = Log()
+    log.model(1, ("", "mcp_s_echo", "aa"))
+    log.mcp(2, "echo", "aa")
+    log.hook(3, "echo", digest="aa")
+    assert [len(one.views) for one in log.actions] == [3]
+    assert log.found(500, ended=True) == []
+
+
+def test_a_hook_by_which_no_call_could_be_known_is_no_finding() -> None:
+    log = Log()
+    log.model(1, ("t1", "s_echo", "aa"))
+    log.mcp(2, "echo", "aa")
+    log.hook(3, "echo")
+    assert log.found(500, ended=True) == []
 
 
 def test_rows_that_make_no_sense_are_left_out() -> None:

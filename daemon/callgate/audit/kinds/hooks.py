@@ -21,6 +21,7 @@ class HookAsked(Heard):
 
     server: str = Field("", description="the server's name in the agent's config")
     tool: str = Field("", description="the tool's name at its server")
+    digest: str = Field("", description="of its arguments, as `payload.digest` of the call's own row")
 
 
 class HookAnswered(Heard):
