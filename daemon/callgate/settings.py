@@ -122,6 +122,10 @@ class Http:
     ca_file: str = ""
     """Path of a PEM file (relative to the config folder) with CAs that are trusted beside the system's."""
 
+    def ca_path(self, config: Path) -> Path | None:
+        """That file; None if there is none."""
+        return config / Path(self.ca_file).expanduser() if self.ca_file else None
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:

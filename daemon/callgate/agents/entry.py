@@ -15,6 +15,9 @@ _REMOTE_TYPES = frozenset(
     {"http", "sse", "ws", "remote", "streamable-http", "streamablehttp", "streamable_http", "websocket"}
 )
 
+_TOKEN_KEYS = frozenset({"bearer_token_env_var", "env_http_headers", "headersHelper"})
+"""Keys of remote entries by which agents get headers from elsewhere (Codex, Claude Code)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawEntry:
@@ -39,6 +42,8 @@ class RawEntry:
     """Where the address of a remote server stands; empty if the entry starts a local one."""
     headers: tuple[tuple[KeyPath, str, str], ...] = field(default=(), repr=False)
     """Headers that the agent sends to it: where each value stands, name and value (which may be a secret)."""
+    more_headers: bool = False
+    """The agent sends headers whose names or values it gets from elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +187,9 @@ def _with_connection(
     command = value.get(dialect.command)
     if command is None or (dialect.url_wins and url):
         if url:
-            headers = _headers(at, value, dialect)
-            return replace(entry, transport=Transport.HTTP, url=url, url_at=(*at, url_key or ""), headers=headers)
+            found = replace(entry, transport=Transport.HTTP, url=url, url_at=(*at, url_key or ""))
+            more = any(value.get(key) for key in _TOKEN_KEYS)
+            return replace(found, headers=_headers(at, value, dialect), more_headers=more)
         keys = " nor ".join((dialect.command, *dialect.urls))
         notes.add(at, f"names no server: it has neither {keys}")
         return None

@@ -163,7 +163,7 @@ class Passage:
         if body is not None:
             sent = self._sign(route, request.method, target, sent, body)
         response = await self._upstream().request(request.method, target, sent, body)
-        if response.status == 401 and not route.headers:
+        if response.status == 401 and not route.headers and "Authorization" not in request.headers:
             self._challenged(route, response.headers.get("WWW-Authenticate", ""))
         return response
 

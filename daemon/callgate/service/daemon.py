@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from callgate import __version__
 from callgate.audit.log import SEQ_MAX
 from callgate.audit.store import Filter, Reader, Writer
 from callgate.gate import Gate
+from callgate.httpshim.asking import challenges
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.event import Event
 from callgate.policy.allowlist import Allowlist
@@ -143,6 +144,10 @@ class Daemon:
     def open_port(self) -> str:
         """See to it that something listens there; why not, or empty."""
         return self.loopback.open()
+
+    def challenges(self, urls: Sequence[str]) -> Mapping[str, str]:
+        """What each of these servers demands of who shows it nothing, where it demands something. Takes seconds."""
+        return challenges(urls, (self.loopback.port,), self.settings.http.ca_path(self.folders.config))
 
     def apply(self, settings: Settings) -> None:
         """Put other settings in force, for calls and for shims."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 
 from aiohttp import web
 
@@ -79,7 +78,12 @@ class HttpShim(Part):
         return {"entries": count, "conversations": len(self._lines)} if count else {}
 
     def _challenged(self, route: Route, challenge: str) -> None:
-        if self._routes.challenged(route, challenge):
+        if self._routes.challenged(route.url, challenge):
+            log.warning(
+                "the server of entry %s of %s asks for a token: its entry gets its address back",
+                route.entry,
+                route.agent,
+            )
             self._daemon.worker.wake()
 
     async def _end(self) -> None:
@@ -93,8 +97,7 @@ class HttpShim(Part):
 
     def _connection(self) -> Upstream:
         if self._upstream is None:
-            ca = self._daemon.settings.http.ca_file
-            path = self._daemon.folders.config / Path(ca).expanduser() if ca else None
+            path = self._daemon.settings.http.ca_path(self._daemon.folders.config)
             self._upstream = Upstream((self._daemon.loopback.port,), path)
         return self._upstream
 

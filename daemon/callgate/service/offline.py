@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class _NoDaemon:
     def open_port(self) -> str:
         """Only a daemon can listen."""
         return "a remote server is wrapped only while the daemon runs: `callgate up` starts it"
+
+    def challenges(self, urls: Sequence[str]) -> Mapping[str, str]:
+        """Nothing is asked of servers whose entries are left alone."""
+        return {}
 
     def record(self, events: list[Event]) -> bool:
         """What is done to entries is left for the daemon's log; what is merely seen, its next look sees as well."""

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from callgate.model.inventory import AgentFound, Entry, Inventory, Surroundings,
 from callgate.model.route import Route
 from callgate.model.startup import Startup
 from callgate.policy.allowlist import Allowlist
+from callgate.service.firstasked import FirstAsked
 from callgate.service.hooking import Hooking
 from callgate.settings import Settings
 from callgate.system.files import read_capped, replace_file
@@ -38,7 +39,7 @@ from callgate.system.watch import Watch
 from callgate.wrap.addresses import Addresses, is_address, token_of
 from callgate.wrap.apply import Report, Wrapper
 from callgate.wrap.plan import Left, Plan, Why
-from callgate.wrap.report import left
+from callgate.wrap.report import left, report_json
 from callgate.wrap.routes import Routes
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ class Owner(Protocol):
     def open_port(self) -> str:
         """See to it that something listens there; why not, or empty."""
 
+    def challenges(self, urls: Sequence[str]) -> Mapping[str, str]:
+        """What each of these servers demands of who shows it nothing, where it demands something. Takes seconds."""
+
     def record(self, events: list[Event]) -> bool:
         """Write events to the audit log."""
 
@@ -97,6 +101,7 @@ class Worker:
         self._watch: Watch | None = None
         self._thread = threading.Thread(target=self._run, name="callgate-worker")
         self._failed: str | None = None
+        self._first_asked = FirstAsked(self._wrapper.routes, owner.challenges)
 
     @property
     def settings(self) -> Settings:
@@ -318,6 +323,8 @@ class Worker:
         problem = self._owner.open_port() if remote else ""
         if problem:
             entries = [entry for entry in entries if entry not in remote]
+        elif remote:
+            entries = self._without_oauth(entries)
         report = self._wrapper.wrap(self._plan, entries)
         if problem:
             items = [left(Left(entry, Why.HTTP, problem)) for entry in remote]
@@ -326,6 +333,14 @@ class Worker:
             self._owner.record(self._report_events(report))
             self._look_again()
         return report
+
+    def _without_oauth(self, entries: list[Entry]) -> list[Entry]:
+        """The entries but those that are found to have to keep their address."""
+        if not self._first_asked.learn(self._plan, entries):
+            return entries
+        self._plan = self._wrapper.plan(self.inventory)
+        planned = {id(one.entry) for one in self._plan.wrappings}
+        return [entry for entry in entries if id(entry) in planned]
 
     def _look_again(self) -> None:
         found = scan(self._around, self.settings.scan, agents=ALL)
@@ -383,14 +398,3 @@ class Worker:
             for item in report.items
             if item.done != "left"
         ]
-
-
-def report_json(report: Report, agent: str | None = None) -> Json:
-    """A report (of one agent) as the local API gives it."""
-    return {
-        "items": [
-            {"file": item.file, "agent": item.agent, "entry": item.entry, "done": item.done.value, "why": item.why}
-            for item in report.items
-            if agent in (None, item.agent)
-        ]
-    }

@@ -62,10 +62,17 @@ def credentials(raw: RawEntry) -> tuple[tuple[str, str], ...]:
     for the agent resolves them and sends the result.
     """
     return tuple(
-        (name, value)
-        for _, name, value in raw.headers
-        if (name.lower() in CREDENTIALS or patterns.named(name)) and value and not REFERENCE & set(value)
+        (name, value) for _, name, value in raw.headers if _is_secret(name) and value and not REFERENCE & set(value)
     )
+
+
+def presents(raw: RawEntry) -> bool:
+    """Does the entry itself say what to show to its server: a credential, or where the agent finds one?"""
+    return raw.more_headers or any(_is_secret(name) for _, name, _ in raw.headers)
+
+
+def _is_secret(name: str) -> bool:
+    return name.lower() in CREDENTIALS or bool(patterns.named(name))
 
 
 def lead(raw: RawEntry, address: str) -> tuple[Edit, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from callgate.model.inventory import ConfigFile
 from callgate.wrap.plan import FilePlan, Left, Plan
@@ -86,3 +87,14 @@ def left(one: Left) -> Item:
 def failed(file: ConfigFile, name: str, problem: object) -> Item:
     """An entry whose file could not be changed."""
     return Item(file.path, file.agent, name, Did.FAILED, str(problem))
+
+
+def report_json(report: Report, agent: str | None = None) -> dict[str, Any]:
+    """A report (of one agent) as the local API gives it."""
+    return {
+        "items": [
+            {"file": item.file, "agent": item.agent, "entry": item.entry, "done": item.done.value, "why": item.why}
+            for item in report.items
+            if agent in (None, item.agent)
+        ]
+    }

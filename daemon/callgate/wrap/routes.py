@@ -72,19 +72,15 @@ class Routes:
         """Addresses whose servers ask for a token of their own: a token's audience is that address, so it must stay."""
         return self._oauth
 
-    def challenged(self, route: Route, challenge: str) -> bool:
-        """A server asks for a token that the entry does not hold: its entry is to keep its own address. False if that
-        is nothing new, or not what it asks for.
+    def challenged(self, url: str, challenge: str) -> bool:
+        """A server answers 401 to who shows it nothing: if it wants a token made for its address, its entry is to keep
+        that address. False if that is nothing new, or not what it asks for (RFC 6750, RFC 9728).
         """
+        said = challenge.lower()
         with self._lock:
-            if "bearer" not in challenge.lower() or route.url in self._oauth:
+            if not ("bearer" in said or "resource_metadata" in said) or url in self._oauth:
                 return False
-            log.warning(
-                "the server of entry %s of %s asks for a token: its entry gets its address back",
-                route.entry,
-                route.agent,
-            )
-            self._oauth |= {route.url}
+            self._oauth |= {url}
             try:
                 self._write(OAUTH, sorted(self._oauth))
             except WrapError as error:

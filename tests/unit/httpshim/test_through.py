@@ -234,22 +234,76 @@ def test_a_dead_session_is_told_as_the_server_tells_it(scene: Scene) -> None:
     assert scene.ask(None, "DELETE", headers={"Mcp-Session-Id": "old"})[0] == 404
 
 
-def test_a_server_that_wants_a_token_of_its_own_gets_its_address_back(scene: Scene) -> None:
-    async def challenge(request: web.Request, message: Any) -> web.StreamResponse:
-        return web.Response(status=401, headers={"WWW-Authenticate": 'Bearer resource_metadata="x"'})
+BEARER = 'Bearer resource_metadata="x"'
 
-    scene.server.answer = challenge
-    plain_entry = json.dumps({"mcpServers": {"remote": {"type": "http", "url": scene.server.url}}})
+
+async def challenge(request: web.Request, message: Any) -> web.StreamResponse:
+    return web.Response(status=401, headers={"WWW-Authenticate": BEARER})
+
+
+def bare(scene: Scene, **more: object) -> str:
+    """The entry of this scene anew, without a credential."""
     scene.installation.client.unwrap()
-    scene.config.write_text(plain_entry)
+    text = json.dumps({"mcpServers": {"remote": {"type": "http", "url": scene.server.url, **more}}})
+    scene.config.write_text(text)
+    return text
+
+
+def state(scene: Scene) -> tuple[str, str]:
+    (server,) = scene.installation.client.inventory()["servers"]
+    return server["state"], server["why"]
+
+
+def test_an_entry_whose_server_wants_a_token_of_its_own_is_never_touched(scene: Scene) -> None:
+    original = bare(scene)
+    scene.server.answer = challenge
+    scene.server.asked.clear()
     scene.installation.client.wrap()
+    assert scene.config.read_text() == original
+    assert state(scene)[0] == "left"
+    assert "OAuth" in state(scene)[1]
+    scene.installation.client.wrap()
+    assert [(method, "authorization" in sent) for method, sent, _ in scene.server.asked] == [("GET", False)]
+
+
+def test_a_server_that_wants_a_token_only_later_gives_its_entry_the_address_back(scene: Scene) -> None:
+    original = bare(scene)
+    scene.installation.client.wrap()
+    assert state(scene)[0] == "wrapped"
+    scene.server.answer = challenge
     scene.allow()
     status, headers, _ = scene.ask(call("good"))
-    assert (status, headers["www-authenticate"]) == (401, 'Bearer resource_metadata="x"')
-    until(lambda: scene.config.read_text() == plain_entry, "the entry to have its address back", 20)
-    (server,) = scene.installation.client.inventory()["servers"]
-    assert server["state"] == "left"
-    assert "OAuth" in server["why"]
+    assert (status, headers["www-authenticate"]) == (401, BEARER)
+    until(lambda: scene.config.read_text() == original, "the entry to have its address back", 20)
+    assert state(scene)[0] == "left"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"headers": {"Authorization": "Bearer ${TOKEN}"}}, {"headersHelper": "/bin/token"}],
+    ids=["header", "helper"],
+)
+def test_an_entry_that_gets_its_credential_from_elsewhere_is_wrapped_without_a_question(
+    scene: Scene, more: dict[str, object]
+) -> None:
+    bare(scene, **more)
+    scene.server.answer = challenge
+    scene.server.asked.clear()
+    scene.installation.client.wrap()
+    assert state(scene)[0] == "wrapped"
+    assert scene.server.asked == []
+    scene.allow()
+    assert scene.ask(call("good"), headers={"Authorization": "Bearer worn-out"})[0] == 401
+    scene.installation.client.reload()
+    scene.installation.client.wrap()
+    assert state(scene)[0] == "wrapped"
+
+
+def test_a_server_that_does_not_answer_is_wrapped(scene: Scene) -> None:
+    bare(scene)
+    scene.server.close()
+    scene.installation.client.wrap()
+    assert state(scene)[0] == "wrapped"
 
 
 def test_no_http_gives_the_entries_back(scene: Scene) -> None:
