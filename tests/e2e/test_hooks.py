@@ -117,8 +117,8 @@ def test_a_call_of_a_server_that_lost_its_gate_is_refused(agent: Agent, home: Pa
     with ScriptedModel(Scenario("echo", {"message": "hello"})) as model, Product(home) as product:
         agent.prepare(home, model.url, [*node_server("server-everything"), "stdio"])
         original = (home / agent.config).read_bytes()
-        product.state.joinpath("config").mkdir(parents=True, exist_ok=True)
-        (product.state / "config" / "config.toml").write_text('mode = "enforce"\n[watch]\nrewrap = false\n')
+        settings = product.state / "config" / "config.toml"
+        settings.write_text(f'mode = "enforce"\n{settings.read_text()}[watch]\nrewrap = false\n')
         product.up()
         product.run("allow", ENTRY)
         hooks = json.loads(product.run("agents", "--json").stdout)["hooks"]

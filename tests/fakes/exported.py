@@ -77,6 +77,7 @@ DETAILS: dict[str, dict[str, Any]] = {
     "model.unrouted": {"detail": {"file": "/home/ada/.x", "setting": "env.URL", "upstream": "https://api.example"}},
     "hook.asked": {"tool": "read_file", "detail": {"ids": ["a"], "hook_of": "example_agent", "bytes": 10}},
     "hook.answered": {"tool": "read_file", "detail": {"ids": ["a"], "hook_of": "example_agent", "ms": 3.0}},
+    "hook.unclear": {"detail": {"tool": "screen_shot", "servers": ["screen"]}},
     "hook.unknown": {"detail": {"event": "Later", "hook_of": "example_agent"}},
     "prompt.submitted": {"detail": {"hook_of": "example_agent", "payload": {"digest": "cd" * 32, "size": 4}}},
     "session.started": {"detail": {"hook_of": "example_agent", "cwd": "/home/ada"}},

@@ -11,7 +11,7 @@ from typing import Any
 
 from callgate.agents import ALL
 from callgate.model.call import Caller
-from callgate.server.hooks import Entry
+from callgate.server.hook_server import Entry
 from callgate.settings import Settings
 from callgate.system.paths import Folders
 from callgate.system.sockets import Peer

@@ -53,7 +53,7 @@ class Names:
     prefix: str
     separator: str
     sure: bool = True
-    """No tool of the agent's own has such a name. False: a name that is in `Hooks.tools` is one of its own."""
+    """No tool of the agent's own has such a name. False: it is one of its own unless a server is known by that name."""
 
     def splits(self, tool: str) -> Iterator[tuple[str, str]]:
         """Each way to read a name as a server and a tool."""
@@ -147,6 +147,8 @@ class Hooks:
     """The tools that the agent brings itself, as far as their kind is known; all others are `other`."""
     names: Names
     spot: Spot
+    brings: tuple[str, ...] = ()
+    """MCP servers that come with the agent and stand in none of its files, by the names that it gives them."""
     managed: Spot | None = None
     """The file of an administrator that a user cannot switch off, where there is one."""
     keys: Keys = Keys()

@@ -26,7 +26,7 @@ class Approval:
     """What the organisation (or, without one, the user) says of one server."""
 
     name: str
-    """The registry's name for it, for people; it decides nothing."""
+    """The registry's name for it, for people; it allows nothing. (A hook knows by it that an agent's tool is MCP's.)"""
     identities: tuple[ServerIdentity, ...]
     effect: Effect
     tools: Mapping[str, Effect] = field(default_factory=dict)

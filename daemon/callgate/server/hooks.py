@@ -16,34 +16,28 @@ from typing import Any, Protocol
 
 from callgate.agents import ALL
 from callgate.agents.hook_event import HookEvent, read
-from callgate.agents.hooking import Hooks, Phase, filled, match, plain
+from callgate.agents.hooking import Hooks, Phase, filled, plain
 from callgate.audit.payload import keep
 from callgate.gate import Gate
 from callgate.model.call import Call, Caller, Deed, Effect, Session, Verdict
 from callgate.model.errors import ProtocolError
 from callgate.model.identity import BUILTIN, Identified, ServerIdentity
 from callgate.policy import builtin, ladder
+from callgate.policy.allowlist import Allowlist
+from callgate.server.hook_server import OWN, Called, Entry, Known, called
 from callgate.settings import Payload
 from callgate.shim import frames
 from callgate.system.sockets import Peer
 
 ASKED_MAX = 2048
 """Calls that were asked and not answered yet, of which we remember when."""
+WONDERED_MAX = 1024
+"""Tools of which we remember that we said that they are not clear."""
 HEAD_MAX = 16 * 1024
 """Bytes of a hook frame's head."""
 NEXT_STEP = (
     "it is not behind Callgate's gate: run `callgate wrap`, then start the agent again (`callgate servers` shows why)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A server that an agent's config names."""
-
-    name: str
-    server: Identified
-    covered: bool
-    """Its calls pass a gate of ours without a shim that says hello (a remote server behind our port)."""
 
 
 class Around(Protocol):
@@ -89,6 +83,9 @@ class HookDesk:
     live: Callable[[], Sequence[Session]]
     """The sessions of all shims that are connected now."""
     _asked: OrderedDict[str, Asked] = field(default_factory=OrderedDict)
+    _wondered: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
+    _named: tuple[Allowlist | None, frozenset[str]] = None, frozenset()
+    """The registry's rules, and the plain names of the MCP servers in them."""
 
     def hear(self, peer: Peer, body: bytes) -> Heard:
         """Understand a HOOK frame. Raises ProtocolError if no client of ours sends such a frame."""
@@ -123,11 +120,11 @@ class HookDesk:
     def _ask(self, heard: Heard) -> Verdict:
         said = heard.said
         uid = _uid(heard)
-        server = self._server(heard)
+        server = self._called(heard)
         session = self._session(heard, server)
         if not said.problem:
-            self._remember(heard, Asked(uid, time.monotonic(), session, server is not None))
-        if server is not None and server.covered:
+            self._remember(heard, Asked(uid, time.monotonic(), session, server.mcp))
+        if server.mcp and server.covered:
             detail = {"server": server.name, "tool": server.tool, "bytes": heard.size, "ids": dict(said.ids)}
             if kept := keep(said.arguments, Payload.DIGEST, 0, self.gate.payload_key):
                 detail["digest"] = kept.digest  # by which the call is known where no id says so
@@ -138,61 +135,63 @@ class HookDesk:
             given = ladder.doubt(
                 self.gate.settings.on_doubt, f"what the agent gave to its hook is not clear: {said.problem}"
             )
-        elif server is not None:
+        elif server.mcp:
             given = Verdict(
                 Effect.DENY, "hook.unwrapped", f"the MCP server {server.name!r} was called, but {NEXT_STEP}"
             )
+        self._wonder(heard, server, session, uid)
         call = Call(
             uid,
             session,
             "tools/call",
-            (server.tool if server else said.tool) or "?",
+            (server.tool if server.mcp else said.tool) or "?",
             said.arguments,
             heard.size,
             bool(said.problem),
             ids=said.ids,
             channel="hook",
-            deed=heard.deed if server is None else None,
+            deed=None if server.mcp else heard.deed,
             hook_of=heard.agent if heard.caller.agent not in (heard.agent, None) else "",
         )
         return self.gate.check(call, retry=bool(said.ids.get("tool_use")), given=given)
 
-    def _server(self, heard: Heard) -> _Server | None:
-        """The MCP server that a call goes to, and whether a gate of ours stands before it; None for the agent's own."""
-        said, names = heard.said, heard.hooks.names
-        if not said.server and (not said.tool.startswith(names.prefix) or said.tool in heard.hooks.tools):
-            return None
-        if not names.separator:
-            return _Server("", said.tool.removeprefix(names.prefix), Identified(_UNKNOWN, "not named"), covered=True)
-        live = [each for each in self.live() if self._same(each.caller, heard.caller)]
-        entries = self.around.entries(heard.agent)
-        known = [each.entry for each in live] + [each.name for each in entries]
-        if said.server:
-            server, tool = said.server, said.server_tool or _tool_of(heard)
-        elif found := match(names, said.tool, known):
-            server, tool = found
-        elif split := next(names.splits(said.tool), None):
-            server, tool = split
-        else:
-            return None
-        entry = next((each for each in entries if plain(each.name) == plain(server)), None)
-        covered = any(
-            plain(each.entry) == plain(server) or (entry is not None and each.server.server == entry.server.server)
-            for each in live
-        ) or (entry is not None and entry.covered)
-        identity = entry.server if entry else Identified(ServerIdentity("unknown", server), "in no config that we read")
-        return _Server(entry.name if entry else server, tool, identity, covered)
+    def _called(self, heard: Heard) -> Called:
+        """What a call goes to: an MCP server, behind a gate of ours or not, or the agent itself."""
+        live = self.live()
+        own = [each for each in live if self._same(each.caller, heard.caller)]
+        others = {each.entry for each in live if each.caller.agent == heard.agent}
+        return called(heard.hooks, heard.said, Known(self.around.entries(heard.agent), own, others, self._registered))
+
+    def _registered(self, name: str) -> bool:
+        """Does the registry name an MCP server so? `name` is plain."""
+        rules = self.gate.rules()
+        if rules is not self._named[0]:
+            approvals = rules.approvals if rules is not None else ()
+            servers = [one for one in approvals if any(each.kind != BUILTIN for each in one.identities)]
+            self._named = rules, frozenset(plain(one.name) for one in servers)
+        return name in self._named[1]
+
+    def _wonder(self, heard: Heard, server: Called, session: Session, uid: str) -> None:
+        """Say once that a tool which is taken for the agent's own could be one of a server that nobody knows."""
+        about = heard.agent, heard.said.tool
+        if not server.unclear or about in self._wondered:
+            return
+        if len(self._wondered) >= WONDERED_MAX:
+            self._wondered.popitem(last=False)
+        self._wondered[about] = None
+        detail = {"tool": heard.said.tool, "servers": list(server.unclear), "bytes": heard.size}
+        self.gate.note("hook.unclear", session, _with_agent(heard, detail | {"ids": dict(heard.said.ids)}), uid=uid)
 
     @staticmethod
     def _same(shim: Caller, hook: Caller) -> bool:
         """Do both belong to one run of an agent? Where no process proves which agent it is, its name has to do."""
         return shim.session == hook.session or (not hook.proven and shim.agent == hook.agent)
 
-    def _session(self, heard: Heard, server: _Server | None) -> Session:
+    def _session(self, heard: Heard, server: Called = OWN) -> Session:
         own = Identified(
             ServerIdentity(BUILTIN, heard.caller.agent or heard.agent), "a tool that the agent brings itself"
         )
-        return Session("", heard.caller, server.identity if server else own, server.name if server else "")
+        return Session("", heard.caller, server.identity or own, server.name)
 
     def _remember(self, heard: Heard, asked: Asked) -> None:
         if len(self._asked) >= ASKED_MAX:
@@ -205,8 +204,8 @@ class HookDesk:
         detail: dict[str, object] = {"bytes": said.response, "error": said.phase is Phase.FAILED, "ids": dict(said.ids)}
         if asked is not None:
             detail["ms"] = round((time.monotonic() - asked.at) * 1000, 1)
-        server = None if asked is not None else self._server(heard)
-        mcp = asked.mcp if asked is not None else server is not None
+        server = OWN if asked is not None else self._called(heard)
+        mcp = asked.mcp if asked is not None else server.mcp
         session = asked.session if asked is not None else self._session(heard, server)
         if not mcp:
             detail["channel"] = "hook"
@@ -215,7 +214,7 @@ class HookDesk:
 
     def _tell(self, heard: Heard) -> None:
         said = heard.said
-        session = self._session(heard, None)
+        session = self._session(heard)
         detail: dict[str, object] = {"ids": dict(said.ids), "bytes": heard.size}
         detail |= {name: text for name, text in (("cwd", said.cwd), ("problem", said.problem)) if text}
         detail = _with_agent(heard, detail)
@@ -225,17 +224,6 @@ class HookDesk:
             self.gate.note("session.started" if said.phase is Phase.BEGIN else "session.ended", session, detail)
         else:
             self.gate.note("hook.unknown", session, detail | {"event": heard.event})
-
-
-_UNKNOWN = ServerIdentity("unknown", "?")
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    name: str
-    tool: str
-    identity: Identified
-    covered: bool
 
 
 def _head(data: bytes) -> Mapping[str, Any]:
@@ -251,13 +239,6 @@ def _head(data: bytes) -> Mapping[str, Any]:
 def _with_agent(heard: Heard, detail: dict[str, object]) -> dict[str, object]:
     """Say so where the hook of one agent is run by another one, which reads its files."""
     return detail | ({"hook_of": heard.agent} if heard.caller.agent not in (heard.agent, None) else {})
-
-
-def _tool_of(heard: Heard) -> str:
-    """The tool's name without the server's, where only the latter is said apart."""
-    names, said = heard.hooks.names, heard.said
-    ways = [tool for server, tool in names.splits(said.tool) if plain(server) == plain(said.server)]
-    return ways[-1] if ways else said.tool
 
 
 def _key(heard: Heard) -> str:

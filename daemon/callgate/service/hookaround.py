@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from callgate.model.call import Caller
-from callgate.server.hooks import Entry
+from callgate.server.hook_server import Entry
 from callgate.service.hooking import Hooking
 from callgate.service.survey import Survey
 from callgate.system.sockets import Peer

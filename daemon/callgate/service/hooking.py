@@ -9,7 +9,7 @@ from callgate.agents import ALL
 from callgate.agents.adapter import fill
 from callgate.model.identity import Identified
 from callgate.model.inventory import Entry, Inventory, Surroundings, Transport
-from callgate.server.hooks import Entry as Known
+from callgate.server.hook_server import Entry as Known
 from callgate.settings import Settings
 from callgate.system.paths import Folders
 from callgate.wrap.apply import Wrapper

@@ -30,7 +30,7 @@ FINDINGS = (
     "definition.changed", "tool.shadowed", "call.refused", "entry.added", "entry.changed", "entry.removed",
     "entry.failed", "registry.refused", "registry.stale", "registry.changed", "registry.updated", "approval.ending",
     "policy.changed", "policy.warned", "policy.suspended", "daemon.disturbed", "spool.unreadable", "log.broken",
-    "log.gap",
+    "log.gap", "hook.unclear",
 )  # fmt: skip
 """Kinds of events that a report counts, whether there were any or not."""
 MADE = ("registry.changed", "registry.updated", "policy.changed", "entry.added", "entry.removed")

@@ -11,7 +11,7 @@ from callgate.model.identity import Identified, ServerIdentity
 from callgate.policy.allowlist import Allowlist, Approval
 from callgate.policy.cedar import Policies
 from callgate.policy.compiling import compile_policies
-from callgate.server.hooks import Entry
+from callgate.server.hook_server import Entry
 from callgate.settings import Settings
 from callgate.shim import frames
 from gate_site import Site
@@ -224,3 +224,50 @@ def test_a_hundred_at_once_are_all_answered(hooked: Hooked) -> None:
         process.stdout.close(), process.stderr.close()
         assert process.wait(60) == (2 if number % 2 else 0), err
     assert len(hooked.site.rows()) == 100
+
+
+def opencode(tool: str) -> dict[str, object]:
+    return {"session_id": "s", "cwd": "/", "tool_name": tool, "tool_input": {"m": 1}, "tool_use_id": f"call_{tool}"}
+
+
+def test_an_unknown_tool_with_the_separator_in_its_name_is_the_agents_own(hooked: Hooked) -> None:
+    """opencode writes an MCP tool as SERVER_TOOL, and tools of its own or of its plugins may be called so too."""
+    for _ in range(2):
+        assert hooked.run("opencode", "PreToolUse", opencode("screen_shot_take")).code == 0
+    event = hooked.site.rows()[-1].event
+    assert (event.server, event.tool, event.effect) == ("builtin:opencode", "screen_shot_take", "allow")
+    (found,) = hooked.site.rows("hook.unclear")  # said once
+    assert found.event.detail["servers"] == ["screen", "screen_shot"]
+
+
+def test_a_policy_still_decides_on_such_a_tool(hooked: Hooked) -> None:
+    own = ServerIdentity("builtin", "opencode")
+    hooked.site.rules = Allowlist((Approval("own", (own,), Effect.ALLOW, {"screen_shot_take": Effect.DENY}),))
+    assert hooked.run("opencode", "PreToolUse", opencode("screen_shot_take")).code == 2
+
+
+@pytest.mark.parametrize("named_by", ["an entry", "the registry", "a shim of another run"])
+def test_it_counts_as_that_of_a_server_where_one_is_known_by_that_name(hooked: Hooked, named_by: str) -> None:
+    known = Identified(ServerIdentity("npm", "shots", "1.0.0"), "")
+    if named_by == "an entry":
+        hooked.world.known = [Entry("screen shot", known, covered=False)]
+    elif named_by == "the registry":
+        hooked.site.rules = Allowlist((Approval("Screen-Shot", (known.server,), Effect.ALLOW),))
+    with hooked.site.client() as client:
+        if named_by == "a shim of another run":
+            hooked.world.run = "this run"
+            client.greet(entry="screen_shot", launcher="opencode")
+        answer = hooked.run("opencode", "PreToolUse", opencode("screen_shot_take"))
+    assert answer.code == 2 and "callgate wrap" in answer.err
+    event = hooked.site.rows()[-1].event
+    assert (event.rule, event.tool) == ("hook.unwrapped", "take")
+    assert not hooked.site.rows("hook.unclear")
+
+
+def test_a_server_that_comes_with_the_agent_is_known_by_its_name(hooked: Hooked) -> None:
+    said = {"sessionId": "s", "cwd": "/", "toolName": "github-mcp-server-list_issues", "toolArgs": {}}
+    answer = hooked.run("copilot-cli", "preToolUse", said)
+    assert json.loads(answer.out)["permissionDecision"] == "deny"
+    event = hooked.site.rows()[-1].event
+    assert (event.rule, event.entry, event.tool) == ("hook.unwrapped", "github-mcp-server", "list_issues")
+    assert hooked.run("copilot-cli", "preToolUse", said | {"toolName": "store-memory"}).code == 0

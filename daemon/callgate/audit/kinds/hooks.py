@@ -31,6 +31,13 @@ class HookAnswered(Heard):
     error: bool = Field(False, description="the agent says that the call failed")
 
 
+class HookUnclear(Heard):
+    """A tool that may not be what it is taken for."""
+
+    tool: str = Field("", description="the tool's name")
+    servers: list[str] = Field([], description="the servers, none of them known, that its name could stand for")
+
+
 class Session(Heard):
     """A session's begin or end, or an event that we do not know."""
 
@@ -48,6 +55,9 @@ class Prompt(Session):
 KINDS: Kinds = {
     "hook.asked": Kind("A hook saw an MCP call that its shim decides: a second witness.", HookAsked),
     "hook.answered": Kind("A hook saw the end of such a call.", HookAnswered),
+    "hook.unclear": Kind(
+        "A tool is taken for the agent's own, though its name could be of an MCP server that is not known.", HookUnclear
+    ),
     "hook.unknown": Kind("A hook told of an event that we do not know.", Session),
     "prompt.submitted": Kind("The user gave the agent a prompt.", Prompt),
     "session.started": Kind("An agent's session began, as its hook says.", Session),

@@ -54,6 +54,7 @@ MEANINGS = {
     "model.unrouted": _CHANGED,
     "hook.asked": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
     "hook.answered": Meaning(API, OTHER, INFORMATIONAL, "api", "end"),
+    "hook.unclear": Meaning(API, OTHER, LOW, "api"),
     "hook.unknown": Meaning(API, OTHER, LOW, "api"),
     "prompt.submitted": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
     "session.started": Meaning(API, OTHER, INFORMATIONAL, "session", "start"),
