@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from callgate.audit.argv import redact_argv
-from callgate.audit.callrow import seen
+from callgate.audit.callrow import seen, told
 from callgate.audit.log import SEQ_MAX
 from callgate.audit.payload import Kept, keep
 from callgate.audit.store import Writer
@@ -28,6 +28,7 @@ from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.pinning import Judged
+from callgate.policy.schema import ASKED
 from callgate.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class Gate:
     """Which rules are in force, in short."""
     stated_pins: Callable[[], PinRules | None] = lambda: None
     """What the registry says that changes of a definition may do alone; None leaves it to the settings."""
+    asked_by_model: Callable[[Call, str], str] = lambda call, digest: "unknown"
+    """Did the model ask for this call, whose arguments have that digest? Only asked where a policy wants to know."""
     suspended_until: int = 0
     """Nanoseconds: until then the policy stops nothing (break-glass), and rows say what it would have done."""
     unsettled: bool = False
@@ -137,7 +140,11 @@ class Gate:
 
         def asked(policies: Policies, rules: Allowlist) -> Request:
             known = rules.known(server.server, call.tool or "")
-            return facts.of_call(call, known, self.settings.mode, self._moment(), policies.wanted)
+            this = call
+            if ASKED in policies.wanted:
+                this = replace(call, asked_by_model=self.asked_by_model(call, kept.digest if kept else ""))
+                detail["asked_by_model"] = this.asked_by_model
+            return facts.of_call(this, known, self.settings.mode, self._moment(), policies.wanted)
 
         if given is None:
             verdict = self._by_policy(verdict, call.session, asked, detail)
@@ -324,21 +331,11 @@ class Gate:
         return Moment(local.tm_hour, local.tm_wday + 1)
 
     def _known(self, call: Call) -> Verdict | None:
-        """What this very call was told before. The row must be one that the gate itself wrote for the same caller,
-        server and tool: a uid alone, or what a shim spooled by itself, proves nothing.
-        """
+        """What this very call was told before, if the log says so."""
         try:
             row = self.audit.find_call(call.uid)
-            if row is None or row.event.detail.get("spooled"):
-                return None
-            event, session = row.event, call.session
-            same = (event.session, event.server, event.tool) == (
-                session.caller.session,
-                str(session.server.server),
-                call.tool or "",
-            )
-            verdict = Verdict(Effect.of(event.effect), event.rule, event.reason)
-            return ladder.applied(verdict, Mode(event.mode)) if same else None
+            before = told(row.event, call) if row is not None else None
+            return ladder.applied(*before) if before else None
         except AuditError as error:
             log.error("the audit log cannot be read: %s", error)
         except ValueError:  # somebody has edited the row: `verify` will say so

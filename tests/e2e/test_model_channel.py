@@ -117,3 +117,33 @@ def test_an_agent_reaches_its_model_through_the_gate_and_the_call_it_makes_is_jo
     assert not untouched or file.read_bytes() == wrapped
     product.run("down")
     assert not untouched or file.read_bytes() == before
+
+
+ONLY_IF_ASKED = """
+@id("approved")
+permit(principal, action, resource);
+@id("asked-for")
+@reason("The model did not ask for this.")
+forbid(principal, action == Callgate::Action::"mcp:tools/call", resource) when { context.askedByModel == "no" };
+"""
+
+
+def test_a_call_that_the_model_asked_for_passes_a_policy_that_wants_it_so(
+    home: Path, model: ScriptedModel, product: Product, tmp_path: Path
+) -> None:
+    agent = next(one for one in ROUTABLE if one.id == "claude-code")
+    agent.prepare(home, model.url, [*node_server("server-everything"), "stdio"])
+    ADDRESSES[agent.id](home, model.url)
+    policy = tmp_path / "policy.cedar"
+    policy.write_text(ONLY_IF_ASKED)
+    product.up(enforce=True)
+    product.run("allow", ENTRY)
+    product.run("model", "route", agent.id)
+    product.run("policy", "set", str(policy), "--force")
+    for _ in range(TRIES):
+        run(without_address(agent), home, model.url)
+        if model.results:
+            break
+    assert SAID in model.results[-1]
+    (row,) = product.calls(tool="echo")[-1:]
+    assert row["effect"] == "allow" and row["detail"]["asked_by_model"] == "yes"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callgate.model.call import Call
+from callgate.model.call import Call, Effect, Mode, Verdict
+from callgate.model.event import Event
 
 NAMED_MAX = 32
 """Programs and hosts of one call that its row names."""
@@ -28,3 +29,15 @@ def seen(call: Call) -> dict[str, object]:
         if deed.opaque:
             said["opaque"] = True
     return said
+
+
+def told(event: Event, call: Call) -> tuple[Verdict, Mode] | None:
+    """What this very call was told before, by its row. The row must be one that the gate itself wrote for the same
+    caller, server and tool: a uid alone, or what a shim spooled by itself, proves nothing. Raises ValueError if the row
+    makes no sense.
+    """
+    session = call.session
+    same = (session.caller.session, str(session.server.server), call.tool or "")
+    if event.detail.get("spooled") or (event.session, event.server, event.tool) != same:
+        return None
+    return Verdict(Effect.of(event.effect), event.rule, event.reason), Mode(event.mode)

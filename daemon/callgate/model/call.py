@@ -141,6 +141,8 @@ class Call:
     """The message was larger than what is inspected: `arguments` is None though there were some."""
     ids: Mapping[str, str] = field(default_factory=dict)
     """What joins this row with those of other channels that see the same action: `tool_use`, `call`, `session`, ..."""
+    asked_by_model: str = "unknown"
+    """Did the model ask for exactly this call? `yes`, `no`, or `unknown` where its words are not seen."""
     channel: str = "mcp"
     """Who asks: `mcp` (a shim) or `hook`."""
     deed: Deed | None = None

@@ -7,7 +7,7 @@ import zlib
 from typing import Any, Protocol
 
 from callgate.modelproxy.dialects.sse import Events
-from callgate.modelproxy.dialects.turn import Dialect, Said
+from callgate.modelproxy.dialects.turn import Dialect, Said, ToolUse
 
 BODY_MAX = 32 * 1024 * 1024
 """Bytes of an answer that is no stream, and of a request, that are read; a larger one passes unread."""
@@ -54,22 +54,29 @@ class Reading:
             else:
                 self._body += plain
 
+    def uses(self, *, whole: bool) -> tuple[ToolUse, ...]:
+        """The calls that the model has asked for so far. `whole`: all bytes of the answer have passed."""
+        if whole and self._events is None and self._body:
+            self._read_body()
+        return self._reply.said().tool_uses
+
     def end(self) -> Said:
         """What was said, as far as it came and could be read."""
         if self._events is not None:
             for name, data in self._events.end():
                 self._event(name, data)
         elif self._body:
-            value = read_object(bytes(self._body))
-            self._body.clear()
-            for each in (
-                value if isinstance(value, list) else [value]
-            ):  # Google streams one list where not asked for SSE
-                if isinstance(each, dict):
-                    self._reply.whole(each)
-                else:
-                    self.unread = self.unread or "it is not JSON"
+            self._read_body()
         return self._reply.said()
+
+    def _read_body(self) -> None:
+        value = read_object(bytes(self._body))
+        self._body.clear()
+        for each in value if isinstance(value, list) else [value]:  # Google streams one list where SSE is not asked for
+            if isinstance(each, dict):
+                self._reply.whole(each)
+            else:
+                self.unread = self.unread or "it is not JSON"
 
     def _event(self, name: str, data: bytes) -> None:
         value = read_object(data)

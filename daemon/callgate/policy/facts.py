@@ -11,7 +11,7 @@ from callgate.model.call import Call, Caller, Deed, Mode, Session
 from callgate.model.identity import ServerIdentity
 from callgate.policy import arguments
 from callgate.policy.labels import Known
-from callgate.policy.schema import BUILTIN, CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
+from callgate.policy.schema import ASKED, BUILTIN, CALL, FROM_ARGUMENTS, LAUNCH, NAMESPACE
 
 TEXT_MAX = 1024
 """Characters of one fact; a longer one is cut, marked, and the request counts as incomplete."""
@@ -60,6 +60,7 @@ def of_call(call: Call, known: Known, mode: Mode, moment: Moment, wanted: frozen
     context["labels"] = sorted(known.labels)
     context["tool"] = _fact(tool, context)
     context["bytes"] = min(call.size, 2**53)
+    context[ASKED] = call.asked_by_model
     context["incomplete"] |= call.truncated or found.incomplete
     for name in FROM_ARGUMENTS & wanted:
         context[name] = [text if text.isascii() else _clean(text) for text in getattr(found, name)]

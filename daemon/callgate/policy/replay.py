@@ -131,8 +131,15 @@ def _request(row: Row, candidate: Policies, machine: Machine, found: Replayed) -
         size if isinstance(size, int) else 0,
         truncated=lost,
         deed=_deed(event, arguments, machine) if session.server.server.kind == BUILTIN else None,
+        asked_by_model=_asked(event),
     )
     return facts.of_call(call, known, mode, moment, candidate.wanted)
+
+
+def _asked(event: Event) -> str:
+    """What was known then; rows say it only where the policy of that time wanted to know."""
+    said = event.detail.get("asked_by_model")
+    return said if isinstance(said, str) and said in ("yes", "no") else "unknown"
 
 
 def _deed(event: Event, arguments: Mapping[str, object] | None, machine: Machine) -> Deed:

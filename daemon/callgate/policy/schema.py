@@ -26,7 +26,9 @@ _ALWAYS = {
     "incomplete": "Bool",
 }
 _OF_ARGUMENTS = dict.fromkeys(("paths", "folders", "names", "hosts", "domains"), "Set<String>")
-_OF_CALL = {"tool": "String", "labels": "Set<String>", "bytes": "Long"} | _OF_ARGUMENTS
+ASKED = "askedByModel"
+"""Did the model ask for exactly this call? `yes`, `no`, or `unknown` where the model channel does not see the agent."""
+_OF_CALL = {"tool": "String", "labels": "Set<String>", "bytes": "Long", ASKED: "String"} | _OF_ARGUMENTS
 _OF_DEED = dict.fromkeys(("programs", "arguments", "writes"), "Set<String>") | {
     "does": "String",
     "opaque": "Bool",

@@ -35,6 +35,7 @@ COLUMNS = (
     "labels",
     "bytes",
     "truncated",
+    "asked",
     "does",
     "cwd",
     "mode",
@@ -158,7 +159,10 @@ def _call(session: Session, said: Mapping[str, str], action: str, mode: Mode, mo
     deed = None
     if action == BUILTIN:
         deed = builtin.look(Doing(said["does"] or Doing.OTHER), arguments, said["cwd"], said["home"])
-    call = Call("", session, "tools/call", said["tool"], arguments, size, truncated, deed=deed)
+    asked = said["asked"] or "unknown"
+    if asked not in ("yes", "no", "unknown"):
+        raise ValueError(f"`asked` must be yes, no or unknown, not {asked!r}")
+    call = Call("", session, "tools/call", said["tool"], arguments, size, truncated, deed=deed, asked_by_model=asked)
     known = Known(said["approval"], labels.parse(said["labels"]))
     return facts.of_call(call, known, mode, moment, FROM_ARGUMENTS)
 

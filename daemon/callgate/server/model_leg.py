@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from yarl import URL
 
 from callgate.model.call import Effect, Verdict
 from callgate.modelproxy.dialects.recognise import recognise
-from callgate.modelproxy.dialects.turn import Asked, Dialect, Said
+from callgate.modelproxy.dialects.turn import Asked, Dialect, Said, ToolUse
 from callgate.modelproxy.reading import Reading, request_body
 from callgate.system.sockets import Peer
 
@@ -87,6 +87,9 @@ class Judge(Protocol):
 
     def judge(self, turn: Turn) -> Verdict:
         """What applies to a request, after its row is durable."""
+
+    def heard(self, turn: Turn, uses: Sequence[ToolUse]) -> None:
+        """The calls that the model has asked for so far, before they reach the agent. Does not block."""
 
     def answered(self, turn: Turn, said: Said, size: int, problem: str) -> None:
         """An answer has passed, or as much of it as came."""
@@ -203,6 +206,8 @@ class ModelLeg:
             if turn is not None and reading is not None:
                 turn.first = turn.first or time.monotonic()
                 reading.feed(chunk)
+                whole = reading.size == answer.content_length
+                self._judge.heard(turn, reading.uses(whole=whole))  # before the agent can act on it
             try:
                 await response.write(chunk)
             except ConnectionError as error:

@@ -39,6 +39,7 @@ class ModelChannel(Part):
         self._lines: list[Line] = []
         self._skipped: list[Skipped] = []
         self.judge = ModelJudge(daemon)
+        daemon.gate.asked_by_model = self.judge.asked
         self._leg = ModelLeg(self._table, self.judge, daemon.loopback.port)
         daemon.loopback.mount(MOUNT, self._table.__contains__, self._leg.serve)
 

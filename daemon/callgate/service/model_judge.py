@@ -7,11 +7,11 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from callgate.audit.payload import Kept, keep
 from callgate.audit.redact import redact
-from callgate.model.call import Caller, Mode, Verdict
+from callgate.model.call import Call, Caller, Mode, Verdict
 from callgate.model.channel import Secrets
 from callgate.model.event import Event
 from callgate.modelproxy.dialects.turn import NAME_MAX, Said, ToolUse
@@ -19,6 +19,7 @@ from callgate.modelproxy.reading import BODY_MAX, read_object
 from callgate.policy import ladder, models
 from callgate.server.model_leg import Turn
 from callgate.service.running import Running
+from callgate.session.recent import Recent, Use
 from callgate.settings import Payload
 
 _MARK = re.compile(r"\[redacted:([a-z-]+):[0-9a-f]{6}\]")
@@ -37,6 +38,9 @@ class ModelJudge:
         self._boot = os.urandom(4).hex()
         self._last = 0
         self._callers: dict[str, Caller] = {}
+        self._recent = Recent()
+        self._told: dict[str, int] = {}
+        """Of each turn that is being answered: characters of calls that were taken up."""
 
     def next_uid(self) -> str:
         """An id for a turn: unique on this machine."""
@@ -61,11 +65,36 @@ class ModelJudge:
             return ladder.applied(ladder.doubt(settings.on_doubt, "the audit log cannot be written"), settings.mode)
         return ladder.applied(verdict, settings.mode)
 
+    def heard(self, turn: Turn, uses: Sequence[ToolUse]) -> None:
+        """Take up the calls that the model has asked for so far."""
+        size = sum(len(use.name) + len(use.arguments) for use in uses)
+        with self._lock:
+            caller = self._callers.get(turn.uid)
+            if caller is None or self._told.get(turn.uid) == size:
+                return
+            self._told[turn.uid] = size
+            self._recent.spoke(caller.session, [one for use in uses for one in self._asked_for(use)])
+
+    def asked(self, call: Call, digest: str) -> str:
+        """Did the model ask for this call? See `Recent.asked`."""
+        session, tool = call.session, call.tool or ""
+        names = (tool,) if call.deed is not None else (f"{session.entry} {tool}", f"mcp {session.entry} {tool}")
+        ids = (id for id in (call.ids.get("tool_use"), call.ids.get("call")) if id)
+        with self._lock:
+            return self._recent.asked(session.caller.session, names, ids, digest)
+
+    def _asked_for(self, use: ToolUse) -> list[Use]:
+        said = self._use(use)
+        digest, inner = str(said.get("digest", "")), str(said.get("inner_digest", ""))
+        found = [Use(use.id, use.name, digest)] if digest else []
+        return [*found, Use(use.id, str(said["inner_name"]), inner)] if inner else found
+
     def answered(self, turn: Turn, said: Said, size: int, problem: str) -> None:
         """An answer has passed, or as much of it as came."""
         daemon = self._daemon
         with self._lock:
             caller = self._callers.pop(turn.uid, None)
+            self._told.pop(turn.uid, None)
         now = time.monotonic()
         detail: dict[str, object] = {
             "host": turn.route.host,

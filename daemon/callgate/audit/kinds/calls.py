@@ -41,6 +41,7 @@ class CallAsked(Judged):
     event: str = Field("", description="of a spooled row of a hook: the agent's name for the event")
     hook_of: str = Field("", description="the agent whose hook it is, where another agent ran it")
     does: str = Field("", description="of a tool of the agent's own: shell, read, write, fetch or other")
+    asked_by_model: str = Field("", description="where a policy wants to know: the model asked for exactly this")
     cwd: str = Field("", description="the folder that it works in")
     programs: list[str] = Field([], description="programs that its shell command runs, at most 32")
     hosts: list[str] = Field([], description="hosts that it names, at most 32")
