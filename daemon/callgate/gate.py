@@ -77,8 +77,6 @@ class Gate:
     """Did the model ask for this call, whose arguments have that digest? Only asked where a policy wants to know."""
     suspended_until: int = 0
     """Nanoseconds: until then the policy stops nothing (break-glass), and rows say what it would have done."""
-    unsettled: bool = False
-    """Rows were committed since the log was last tidied up."""
     _lost: bool = False
     """A row of this turn could not be written, and took those before it with it: the turn is void."""
     _turn: int = 0
@@ -272,9 +270,13 @@ class Gate:
             log.error("old rows could not be removed: %s", error)
             return 0
 
+    @property
+    def unsettled(self) -> int:
+        """Rows that were committed since the log was last tidied up."""
+        return self.audit.untidy
+
     def settle(self) -> None:
         """Tidy the log up in an idle moment, so that no call has to wait for it."""
-        self.unsettled = False
         try:
             self.audit.tidy()
         except AuditError as error:
@@ -352,7 +354,6 @@ class Gate:
                 gap = {"rows": self._missing, "since": str(self._missing_since)}
                 self.audit.append(Event("log.gap", self.now(), detail=gap))
             self.audit.append(event, kept)
-            self.unsettled = True
         except AuditError as error:
             self._lose(error)
 

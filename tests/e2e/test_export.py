@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from callgate.model.errors import CallgateError
 from callgate.service import background
+from callgate.service.offline import verify_offline
+from callgate.system.processes import is_same, start_time
 from frame_client import FrameClient
 from installation import Installation
 from receiver import TOKEN, Receiver
@@ -60,6 +63,41 @@ def test_every_row_goes_out_and_the_machine_reports_itself(place: Installation) 
     until(lambda: any(line["kind"] == "daemon.stopped" for line in lines(out)), "what happened at the end")
     seqs = [line["seq"] for line in lines(out)]
     assert list(dict.fromkeys(seqs)) == sorted(set(seqs))
+
+
+def test_a_checkpoint_leaves_at_once_and_the_last_one_before_the_daemon_ends(place: Installation) -> None:
+    out = place.root / "out.jsonl"
+    place.settle(sink("out", "file", str(out), format="json", linger=3600.0))
+    place.start()
+
+    def left() -> list[str]:
+        return [line["detail"]["why"] for line in lines(out) if line["kind"] == "log.checkpoint"]
+
+    until(lambda: left() == ["start"], "the first checkpoint")
+    place.client.make_checkpoint()
+    until(lambda: left() == ["start", "asked"], "the second")
+    background.stop(place.folders)
+    assert left() == ["start", "asked", "stop"]
+    assert [line["kind"] for line in lines(out)][-2:] == ["daemon.stopped", "log.checkpoint"]
+    last = json.loads(out.read_text().splitlines()[-1])
+    place.start()
+    note = place.root / "note"
+    note.write_text(last["detail"]["note"])
+    found = verify_offline(place.folders, since=note)
+    assert found["ok"], found["findings"]
+
+
+def test_a_receiver_that_is_away_does_not_hold_up_the_end(place: Installation) -> None:
+    with socket.socket() as mute:  # takes connections and never answers
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        place.settle(sink("away", "https", f"http://127.0.0.1:{mute.getsockname()[1]}/x", timeout=60.0))
+        place.start()
+        pid = place.pid
+        start = start_time(pid)
+        background.stop(place.folders)
+        assert not is_same(pid, start) and "did not end" not in place.folders.daemon_log.read_text()
+        assert place.start()
 
 
 def test_a_test_event_is_marked_and_its_answer_shown(place: Installation) -> None:

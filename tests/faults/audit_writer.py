@@ -11,7 +11,7 @@ from callgate.settings import Durability
 HOUR = 3600 * 10**9
 
 
-def main(path: str, durability: str, seed: int) -> None:
+def main(path: str, durability: str, seed: int, tidy: int = 31) -> None:
     writer = Writer.open(Path(path), Durability(durability))
     print("findings", *writer.findings, flush=True)
     turn = seed
@@ -24,9 +24,9 @@ def main(path: str, durability: str, seed: int) -> None:
         print(last, flush=True)
         if turn % 50 == 0:
             writer.cut((turn - 100) * HOUR, turn * HOUR)
-        if turn % 31 == 0:
+        if turn % tidy == 0:
             writer.tidy()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -43,6 +43,8 @@ class Writer:
         """What was wrong with the log when it was opened, a sentence each. It is written on nevertheless."""
         self.pending = 0
         """Rows staged since the last commit."""
+        self.untidy = 0
+        """Rows committed since the last `tidy`: some 4 pages of the write-ahead log each, if each is a transaction."""
         self._connection = connection
         self._execute = connection.cursor().execute
         self._beside = beside
@@ -104,6 +106,7 @@ class Writer:
         except sqlite3.Error as error:
             self._undo()
             raise opening.refused(self.path, error) from error
+        self.untidy += self.pending
         self.pending = 0
         self.durable = (self._last, tuple(self._tree.frontier))
         self._beside.write(*self._last)
@@ -149,7 +152,11 @@ class Writer:
         return count
 
     def tidy(self) -> None:
-        """Move committed rows from the write-ahead log into the file: for idle moments. Raises AuditError."""
+        """Move committed rows from the write-ahead log into the file, which takes 4 to 20 ms: for idle moments.
+        The writing connection does it itself: before SQLite 3.51.3 another one that did could damage the file. Raises
+        AuditError.
+        """
+        self.untidy = 0
         self._ask("PRAGMA wal_checkpoint(PASSIVE)")
 
     def sync(self) -> None:

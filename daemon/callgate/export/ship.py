@@ -325,6 +325,7 @@ class Runner:
     def __init__(self, shipper: Shipper) -> None:
         self.shipper = shipper
         self._stopping = False
+        self._until = 0.0
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"callgate-export-{shipper.settings.name}", daemon=True)
 
@@ -340,18 +341,25 @@ class Runner:
         self.ask_to_stop()
         self._thread.join(seconds)
 
-    def ask_to_stop(self) -> None:
+    def ask_to_stop(self, more: float = 0.0) -> None:
+        """End soon: after the log's last rows, if these can be sent in so many seconds and the receiver is well."""
+        self._until = max(self._until, time.monotonic() + more)
         self._stopping = True
         self._woken.set()
 
     def _run(self) -> None:
         while not self._stopping:
-            try:
-                pause = self.shipper.step()
-            except Exception:  # a task edge: the next try may go well
-                log.exception("export %s has failed", self.shipper.settings.name)
-                pause = BACKOFF_MAX / 10
+            pause = self._step()
             if pause:
                 self._woken.wait(pause)
                 self._woken.clear()
+        while time.monotonic() < self._until and not self.shipper.state.failures and not self._step():
+            pass
         self.shipper.finish()
+
+    def _step(self) -> float:
+        try:
+            return self.shipper.step()
+        except Exception:  # a task edge: the next try may go well
+            log.exception("export %s has failed", self.shipper.settings.name)
+            return BACKOFF_MAX / 10

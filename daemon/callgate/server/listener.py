@@ -33,6 +33,12 @@ BREATH = 0.005
 """Seconds that staged notes wait for a turn to be committed with; a transaction of their own would cost more."""
 IDLE = 1.0
 """Seconds without a question after which the log is tidied up."""
+UNSETTLED_SOME, PAUSE = 200, 0.02
+"""Rows (some 4 MB of the write-ahead log) after which a shorter moment will do: so many seconds. Agents think for
+longer between two calls."""
+UNSETTLED_MAX = 2000
+"""Rows (some 40 MB) after which the log is tidied up without any pause: right after the answers of a turn have left,
+before the next questions are read."""
 AGAIN = 0.5
 """Seconds until connections are accepted again after a failure, however busy the open ones are."""
 UNSENT_MAX = 4 * 1024 * 1024
@@ -133,6 +139,8 @@ class Listener:
     def _patience(self) -> float | None:
         if self._gate.staged:
             return BREATH
+        if self._gate.unsettled >= UNSETTLED_SOME:
+            return PAUSE
         return IDLE if self._gate.unsettled or not self._listens() else None
 
     def _close(self) -> None:
@@ -167,8 +175,11 @@ class Listener:
         self._answer(self._gate.commit())
         self._stage_notes()
         self._end_all()
-        if self._gate.lost:  # notes only: the questions of the next turn are not to suffer for it
+        full = self._gate.unsettled >= UNSETTLED_MAX
+        if full or self._gate.lost:  # notes only: the questions of the next turn are not to suffer for it
             self._gate.commit()
+        if full:
+            self._gate.settle()
 
     def _stage_notes(self) -> None:
         notes, self._notes = self._notes, []

@@ -24,7 +24,9 @@ from callgate.service.running import Running
 from callgate.settings_export import SinkSettings, format_of
 
 STOP = 1.5
-"""Seconds in which all sinks together may finish what they are at when the daemon ends."""
+"""Seconds in which all sinks together may finish what they are at when their settings change or the daemon ends."""
+LAST_ROWS = 1.5
+"""Seconds more in which they may send the last rows of the log: the checkpoint of the end is one of them."""
 TRIES_TOLD = 3
 """Failures in a row before `callgate status` names a receiver: networks come and go."""
 SHOWN = 20
@@ -50,9 +52,10 @@ class Exporting(Part):
         """Follow the settings."""
         self._follow()
 
-    def stop(self) -> None:
-        """As Part.stop. A receiver that does not answer is left; what it was sent is sent again at the next start."""
-        self._end(list(self._runners))
+    def conclude(self) -> None:
+        """As Part.conclude: after the last checkpoint was made, which should leave the machine. A receiver that does
+        not answer is left; what it was sent is sent again at the next start."""
+        self._end(list(self._runners), LAST_ROWS)
 
     def routes(self) -> Mapping[str, Route]:
         """As Part.routes."""
@@ -154,11 +157,11 @@ class Exporting(Part):
     def _tell(self, event: Event) -> None:
         self._daemon.record([event])
 
-    def _end(self, names: Sequence[str]) -> None:
+    def _end(self, names: Sequence[str], more: float = 0.0) -> None:
         ending = [self._runners.pop(name) for name in names]
         for runner in ending:
-            runner.ask_to_stop()
-        until = time.monotonic() + STOP
+            runner.ask_to_stop(more)
+        until = time.monotonic() + more + STOP
         for runner in ending:
             runner.stop(max(0.0, until - time.monotonic()))
 

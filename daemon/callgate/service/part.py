@@ -27,7 +27,8 @@ class Part:
         """End, within a second or two. The gate and the log are still up."""
 
     def conclude(self) -> None:
-        """The daemon's last row has been written; all other parts have stopped. The gate and the log are still up."""
+        """The daemon's last row but that of its last checkpoint has been written; all parts have stopped, and
+        conclude in the order of their starts. The gate and the log are still up."""
 
     def routes(self) -> Mapping[str, Route]:
         """What the local API answers for it: `METHOD /v1/path` -> function."""

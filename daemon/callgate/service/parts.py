@@ -72,8 +72,10 @@ class Parts:
             self._try(part, part.stop)
 
     def conclude(self) -> None:
-        """The last row of the log has been written."""
-        for part in self._stopped:
+        """The last row of the log has been written: each in the order of the starts, so that the checkpoint of the end
+        is made before the export ends."""
+        while self._stopped:
+            part = self._stopped.pop()
             self._try(part, part.conclude)
 
     def routes(self) -> dict[str, Route]:
