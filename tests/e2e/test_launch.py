@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,52 @@ def test_in_observe_mode_nothing_is_stopped_or_put_in_place_of_anything(product:
     opened(product, ["npx", "-y", f"{MEMORY}@{BEFORE}"])
     row = product.log("--kind", "server.launched")[-1]
     assert (row["effect"], row["rule"], row["mode"]) == ("deny", "server.version", "observe")
+
+
+def refused_at_last(peer: Peer, tool: str) -> list[str]:
+    """What the agent's calls got, up to the one that was refused by a changed file, for 40 seconds at most."""
+    got: list[str] = []
+    deadline = time.monotonic() + 40
+    while "server.digest" not in (got or [""])[-1]:
+        assert time.monotonic() < deadline, f"never refused: {got[-3:]}"
+        got.append(json.dumps(peer.ask("tools/call", {"name": tool, "arguments": {}})))
+        time.sleep(0.05)
+    return got
+
+
+def test_a_script_that_is_changed_while_it_starts_is_ended_and_the_agent_is_told_why(
+    product: Product, tmp_path: Path
+) -> None:
+    script = product.home / "tools" / "server.py"
+    script.parent.mkdir()
+    touch = f"from pathlib import Path\nif Path({str(tmp_path / 'now')!r}).exists():\n    Path(__file__).touch()\n"
+    script.write_text(touch + SERVER.read_text())
+    shown = tmp_path / "shown.json"
+    shown.write_text(json.dumps({"tools": [{"name": "read", "inputSchema": {"type": "object"}}]}))
+    product.up(enforce=True)
+    command = [sys.executable, "-I", "-S", str(script), str(shown)]
+    product.run("allow", refused(product, command)["server"])
+    assert opened(product, command)[1] == ["read"]
+    assert not product.log("--kind", "server.changed")
+    (tmp_path / "now").touch()
+    with Peer([*product.shim, *command], cwd=product.home, env=product.env) as peer:
+        scripts.shake_hands(peer, "2025-11-25")
+        got = refused_at_last(peer, "read")
+        assert f"{script} was changed while" in got[-1] and "Tell your user" in got[-1]
+    (row,) = product.log("--kind", "server.changed")
+    assert row["rule"] == "server.digest" and f"{script} was changed while" in row["reason"]
+    assert len(product.log("--kind", "server.ended")) == 2, "that of the first start, and this one"
+
+
+def test_a_pinned_file_that_changes_while_its_server_runs_ends_that_server(product: Product) -> None:
+    installed = packages.npx(product, f"{MEMORY}@{NOW}")
+    product.up(enforce=True)
+    command = ["npx", "-y", f"{MEMORY}@{NOW}"]
+    approve(product, "--files", command=command)
+    with Peer([*product.shim, *command], cwd=product.home, env=product.env) as peer:
+        scripts.shake_hands(peer, "2025-11-25")
+        assert "server.digest" not in json.dumps(peer.ask("tools/call", {"name": "read_graph", "arguments": {}}))
+        (installed / "dist" / "index.js").write_text("other")
+        refused_at_last(peer, "read_graph")
+    (row,) = product.log("--kind", "server.changed")
+    assert row["rule"] == "server.digest" and f"{installed / 'dist' / 'index.js'} was changed" in row["reason"]

@@ -39,7 +39,7 @@ class Site:
         settings = Settings(mode=Mode.ENFORCE)
         self.gate = Gate(self.writer, lambda: self.rules, settings, time.time_ns, b"k" * 32)
         self.workers, self.undertaker = ThreadPoolExecutor(4), ThreadPoolExecutor(1)
-        self.survey = Survey()
+        self.survey = Survey(rules=lambda: self.rules)
         self.listener = Listener(sockets.listen(self.path), self.gate, self.survey, self.workers, self.undertaker)
         self.thread = threading.Thread(target=self.listener.run)
 

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,8 @@ KEPT_MAX = 20_000
 """Digests kept, some 7 MB: the files of tens of servers whose files are pinned, with the packages that they need."""
 PROGRAM_MAX = 1024 * 1024
 """Bytes of a program whose first line is left out: those that installers write have some hundred."""
-_SETTLED = 2.0
-"""Seconds after a change before a digest is kept: within one tick of the file system's clock, a second change would
+_SETTLED = 2 * 10**9
+"""Nanoseconds after a change before a digest is kept: within one tick of the file system's clock, a second change would
 leave no trace."""
 
 
@@ -61,32 +61,36 @@ class Digests:
                 raise OSError(f"{path} has {found.st_size:,} bytes, over the limit of {FILE_MAX:,}")
             if without_first_line and found.st_size > PROGRAM_MAX:
                 raise OSError(f"{path} has {found.st_size:,} bytes, which is too much for a program of an installer")
-            state = _state(found)
-            self._note(path, state)
+            before = state(found)
+            self._note(path, before)
             if without_first_line:
                 digest = hashlib.sha256(file.read(PROGRAM_MAX).partition(b"\n")[2]).hexdigest()
             else:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             after = os.fstat(fd)
-        if _state(after) != state:
+        if state(after) != before:
             raise OSError(f"{path} changed while it was read")
-        if time.time() - max(after.st_ctime, after.st_mtime) > _SETTLED:
-            self._keep((state, without_first_line), digest)
+        if is_settled(before, time.time_ns()):
+            self._keep((before, without_first_line), digest)
         return digest
 
     def _known(self, path: str, without_first_line: bool) -> str | None:
         """What is kept of the file that is there now. Raises OSError if there is none."""
-        state = _state(os.stat(path))  # noqa: PTH116 - for each of thousands of files
+        now = state(os.stat(path))  # noqa: PTH116 - for each of thousands of files
         with self._lock:
-            digest = self._kept.get((state, without_first_line))
+            digest = self._kept.get((now, without_first_line))
         if digest:
-            self._note(path, state)
+            self._note(path, now)
         return digest
 
-    def _note(self, path: str, state: FileState) -> None:
+    def note(self, states: Mapping[str, FileState]) -> None:
+        """Files that were digested before and are as they were then: they count as digested by this thread."""
         seen: dict[str, FileState] | None = getattr(self._noted, "seen", None)
         if seen is not None:
-            seen[path] = state
+            seen |= states
+
+    def _note(self, path: str, state: FileState) -> None:
+        self.note({path: state})
 
     def _keep(self, key: tuple[FileState, bool], digest: str) -> None:
         with self._lock:
@@ -98,13 +102,19 @@ class Digests:
 def state_of(path: str) -> FileState | None:
     """The state of the file at this path (links are followed); None if there is none."""
     try:
-        return _state(Path(path).stat())
+        return state(os.stat(path))  # noqa: PTH116 - for each of thousands of files
     except (OSError, ValueError):
         return None
 
 
-def _state(found: os.stat_result) -> FileState:
+def state(found: os.stat_result) -> FileState:
+    """What of a file is another after each change."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def is_settled(state: FileState, now: int) -> bool:
+    """Would a change of a file in this state, from `now` (nanoseconds) on, be seen by its times?"""
+    return now - max(state[3:]) > _SETTLED
 
 
 def of_words(kind: str, *words: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from callgate.detect import lookalike
 from callgate.discovery import installed, programs
-from callgate.discovery.folders import tree_digest
+from callgate.discovery.folders import Trees
 from callgate.discovery.identify import IN_DOUBT, Identifier
 from callgate.discovery.installed import Installed
 from callgate.discovery.launch.read import behind_ours, read_launch
@@ -32,7 +32,8 @@ class Examiner:
     """Examines launches. Safe to use from several threads."""
 
     def __init__(self, identifier: Identifier) -> None:
-        self._identifier = identifier
+        self.identifier = identifier
+        self.trees = Trees(identifier.digests)
 
     def examine(
         self, launch: Launch, rules: Allowlist | None, variables: Sequence[str] | None = ()
@@ -41,16 +42,16 @@ class Examiner:
 
         `variables` are the names that its entry sets (None: not known). Never raises for what lies on the machine.
         """
-        own = self._identifier.own
+        own = self.identifier.own
         while (inner := behind_ours(launch.argv, own)) is not None:
             launch = replace(launch, argv=inner)
-        with self._identifier.digests.noting() as seen:
-            found = self._identifier.identify(launch)
+        with self.identifier.digests.noting() as seen:
+            found = self.identifier.identify(launch)
             if rules is None:
                 return found, None
             file = file_of(found, seen)
-            startup = _Look(self._identifier, launch, rules, found, file).startup(variables)
-        program = programs.find(launch.argv[0], self._identifier.place(launch)) if _is_sound(launch) else None
+            startup = _Look(self, launch, rules, found, file).startup(variables)
+        program = programs.find(launch.argv[0], self.identifier.place(launch)) if _is_sound(launch) else None
         started = startup.instead.server.server if startup.instead else found.server
         pinned = any(not path.startswith("/") for one in rules.launches(started) for path in one.launch.files)
         path = program.path if program else ""
@@ -62,13 +63,14 @@ class _Look:
 
     def __init__(
         self,
-        identifier: Identifier,
+        examiner: Examiner,
         launch: Launch,
         rules: Allowlist,
         found: Identified,
         file: str,
     ) -> None:
-        self._identifier = identifier
+        self._examiner = examiner
+        self._identifier = identifier = examiner.identifier
         self._launch = launch
         self._rules = rules
         self._found = found
@@ -141,7 +143,7 @@ class _Look:
         digests = self._identifier.digests
         try:
             if path.endswith("/"):
-                now = tree_digest(path.rstrip("/"), digests, without=("node_modules", "__pycache__"))
+                now = self._examiner.trees.digest(path.rstrip("/"))
             elif one.scripts and path.startswith(one.scripts + "/"):
                 if why := program_problem(path, one.scripts):
                     return why
@@ -167,7 +169,7 @@ class _Look:
         if found.server != wanted:
             why = f"and with {wanted.version} in its place it would be {found.server.short} ({found.evidence})"
             return Startup(self._rules, self._other_version(why))
-        refusal = _Look(self._identifier, launch, self._rules, found, file_of(found, seen))._broken(wanted, variables)
+        refusal = _Look(self._examiner, launch, self._rules, found, file_of(found, seen))._broken(wanted, variables)
         evidence = f"{found.evidence}, in the place of {server.short}"
         return Startup(self._rules, refusal, Instead(replace(found, evidence=evidence), argv))
 

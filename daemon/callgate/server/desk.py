@@ -13,6 +13,7 @@ from callgate.gate import Gate
 from callgate.model.call import Effect, Mode, Session, Verdict
 from callgate.model.errors import ProtocolError, RegistryError
 from callgate.model.startup import Startup, as_started
+from callgate.policy.ladder import doubt
 from callgate.server import questions
 from callgate.server.hooks import Around, HookDesk
 from callgate.server.questions import Hello
@@ -50,8 +51,8 @@ class Visit:
     greeting: int = 0
     """The serial of its HELLO."""
     hello: Hello | None = None
-    listed: bool = False
-    """It has shown the first that its server answered."""
+    answered: bool = False
+    """Its server has answered, so the code that it starts with is loaded."""
 
 
 class Reply(NamedTuple):
@@ -226,15 +227,12 @@ class Desk:
     def _ask(self, visit: Visit, serial: int, body: bytes) -> Reply:
         call, retry = questions.call(_known(visit), serial, body)
         visit.asked += 1
-        if visit.asked == 1:
-            self._look_again(visit)
+        self._answered(visit)
         return Reply(serial, questions.answer(serial, self.gate.check(call, retry=retry)))
 
     def _list(self, visit: Visit, serial: int, body: bytes) -> Reply:
         session, listing = _known(visit), questions.listing(body)
-        if not visit.listed:
-            visit.listed = True
-            self._look_again(visit)
+        self._answered(visit)
         count = len(listing.definitions) + len(listing.nameless)
         try:
             if count > questions.TOOLS_MAX:
@@ -292,6 +290,12 @@ class Desk:
         self.workers.submit(look)
         self._look_again(visit)
 
+    def _answered(self, visit: Visit) -> None:
+        """A call or what a server shows: at the first of them look again, as the code was loaded until then."""
+        if not visit.answered:
+            visit.answered = True
+            self._look_again(visit)
+
     def _look_again(self, visit: Visit) -> None:
         """Look whether what was started is what was looked at: between the two a file may have been changed."""
         session, hello = visit.session, visit.hello
@@ -299,7 +303,12 @@ class Desk:
             return
 
         def look() -> None:
-            if (verdict := self.surveyor.again(hello, session)) is not None:
+            try:
+                verdict = self.surveyor.again(hello, session)
+            except Exception as error:  # a task edge: what could not be looked at is in doubt
+                log.exception("a started server could not be looked at again")
+                verdict = doubt(self.gate.settings.on_doubt, f"what was started cannot be looked at ({error})")
+            if verdict is not None and verdict.effect is not Effect.ALLOW:
                 self.later(lambda: self.revoke(visit, verdict))
 
         self.workers.submit(look)

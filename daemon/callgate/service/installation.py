@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callgate.discovery import installed
 from callgate.discovery.examine import file_of
-from callgate.discovery.folders import tree_digest
+from callgate.discovery.folders import Trees
 from callgate.discovery.identify import IN_DOUBT, Identifier
 from callgate.discovery.installed import Installed
 from callgate.discovery.launch.read import read_launch
@@ -108,7 +108,7 @@ def _image_digest(launched: Launched, step: str) -> str:
 
 def _take(files: dict[str, str], one: Installed, identifier: Identifier, dependencies: bool) -> None:
     """Add the digests of one place. Raises RegistryError where two places differ."""
-    found = {}
+    found, trees = {}, Trees(identifier.digests)
     try:
         for path in one.own:
             if one.scripts and path.startswith(one.scripts + "/"):
@@ -117,8 +117,7 @@ def _take(files: dict[str, str], one: Installed, identifier: Identifier, depende
             else:
                 found[path.removeprefix(one.root + "/")] = identifier.digests.of(path)
         for folder in installed.needs(one) if dependencies else ():
-            without = ("node_modules", "__pycache__")
-            found[folder] = tree_digest(f"{one.root}/{folder}".rstrip("/"), identifier.digests, without=without)
+            found[folder] = trees.digest(f"{one.root}/{folder}".rstrip("/"))
     except OSError as error:
         raise RegistryError(error.filename or one.root, f"cannot be read ({error.strerror})", "check it") from error
     for name, digest in found.items():

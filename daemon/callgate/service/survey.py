@@ -15,7 +15,6 @@ from callgate.discovery.live import agent_of
 from callgate.model.call import Caller, Effect, Session, Verdict
 from callgate.model.identity import Identified, Launch, ServerIdentity
 from callgate.model.inventory import Entry
-from callgate.model.startup import Startup
 from callgate.policy.allowlist import Allowlist
 from callgate.server.questions import Hello
 from callgate.system import processes
@@ -51,12 +50,19 @@ class Survey:
     def again(self, hello: Hello, session: Session) -> Verdict | None:
         """What of a server that was started is not any more as it was looked at before; None if all is."""
         before = session.startup
-        if before is None or before.refusal is not None or not isinstance(before.rules, Allowlist):
+        if before is None or before.refusal is not None:
             return None
-        if path := changed(before):
+        if path := next((path for path, state in before.seen if state_of(path) != state), None):
             return Verdict(
                 Effect.DENY, "server.digest", f"{path} was changed while {session.server.server.short} started"
             )
+        return self.still(hello, session)
+
+    def still(self, hello: Hello, session: Session) -> Verdict | None:
+        """What of a server that runs does not hold what was approved; None if all does, whatever was done to it."""
+        before = session.startup
+        if before is None or before.refusal is not None or not isinstance(before.rules, Allowlist):
+            return None
         found, now = self._examiner.examine(_launch(hello), before.rules)
         started = now.instead.server.server if now and now.instead else found.server
         if now is not None and now.refusal is not None and now.refusal.rule == "server.digest":
@@ -125,11 +131,6 @@ class Survey:
                 return False
             time.sleep(STEP)
         return processes.end_group(pid, start)
-
-
-def changed(startup: Startup) -> str | None:
-    """The first file of those that a launch rests on that is not as it was when it was read; None if all are."""
-    return next((path for path, state in startup.seen if state_of(path) != state), None)
 
 
 def _launch(hello: Hello) -> Launch:
