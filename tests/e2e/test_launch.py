@@ -24,11 +24,16 @@ SERVER = Path(__file__).parent / "ground" / "shifting_server.py"
 def opened(product: Product, argv: Sequence[str]) -> tuple[str, list[str]]:
     """What a server (or the shim in its place) calls itself, and its tools; and the refusal if it must not run."""
     with Peer([*product.shim, *argv], cwd=product.home, env=product.env) as peer:
-        opening = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-        answer = peer.ask("initialize", opening, patience=60)["result"]
-        peer.tell("notifications/initialized")
-        tools = [tool["name"] for tool in peer.ask("tools/list", patience=60)["result"]["tools"]]
-        return answer["serverInfo"]["name"], tools
+        name = name_of(peer)
+        return name, [tool["name"] for tool in peer.ask("tools/list", patience=60)["result"]["tools"]]
+
+
+def name_of(peer: Peer) -> str:
+    """What the server behind a fresh peer calls itself."""
+    opening = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    answer = peer.ask("initialize", opening, patience=60)["result"]
+    peer.tell("notifications/initialized")
+    return str(answer["serverInfo"]["name"])
 
 
 def refused(product: Product, argv: Sequence[str]) -> dict[str, Any]:
@@ -36,6 +41,17 @@ def refused(product: Product, argv: Sequence[str]) -> dict[str, Any]:
     name, tools = opened(product, argv)
     assert (name, tools) == ("callgate", ["server_not_allowed"])
     return product.log("--kind", "server.launched")[-1]
+
+
+def refused_at_last(peer: Peer, tool: str) -> list[str]:
+    """What the agent's calls got, up to the one that was refused by a changed file, for 40 seconds at most."""
+    got: list[str] = []
+    deadline = time.monotonic() + 40
+    while "server.digest" not in (got or [""])[-1]:
+        assert time.monotonic() < deadline, f"never refused: {got[-3:]}"
+        got.append(json.dumps(peer.ask("tools/call", {"name": tool, "arguments": {}})))
+        time.sleep(0.05)
+    return got
 
 
 def test_a_pinned_npm_package_runs_until_its_cache_is_tampered_with(product: Product) -> None:
@@ -173,17 +189,6 @@ def test_in_observe_mode_nothing_is_stopped_or_put_in_place_of_anything(product:
     assert (row["effect"], row["rule"], row["mode"]) == ("deny", "server.version", "observe")
 
 
-def refused_at_last(peer: Peer, tool: str) -> list[str]:
-    """What the agent's calls got, up to the one that was refused by a changed file, for 40 seconds at most."""
-    got: list[str] = []
-    deadline = time.monotonic() + 40
-    while "server.digest" not in (got or [""])[-1]:
-        assert time.monotonic() < deadline, f"never refused: {got[-3:]}"
-        got.append(json.dumps(peer.ask("tools/call", {"name": tool, "arguments": {}})))
-        time.sleep(0.05)
-    return got
-
-
 def test_a_script_that_is_changed_while_it_starts_is_ended_and_the_agent_is_told_why(
     product: Product, tmp_path: Path
 ) -> None:
@@ -220,3 +225,33 @@ def test_a_pinned_file_that_changes_while_its_server_runs_ends_that_server(produ
         refused_at_last(peer, "read_graph")
     (row,) = product.log("--kind", "server.changed")
     assert row["rule"] == "server.digest" and f"{installed / 'dist' / 'index.js'} was changed" in row["reason"]
+
+
+def started(product: Product, entry: str) -> str:
+    """What an agent gets that starts the entry of its config as it stands there."""
+    one = json.loads((product.home / ".claude.json").read_text())["mcpServers"][entry]
+    with Peer([one["command"], *one["args"]], cwd=product.home, env=product.env | one.get("env", {})) as peer:
+        return name_of(peer)
+
+
+def test_only_approved_variables_may_be_set_by_an_entry_or_by_whoever_starts_the_shim(
+    product: Product, tmp_path: Path
+) -> None:
+    shown = tmp_path / "shown.json"
+    shown.write_text(json.dumps({"tools": []}))
+    command = [sys.executable, "-I", "-S", str(SERVER), str(shown)]
+    entry = {"command": command[0], "args": command[1:]}
+    servers = {"plain": entry, "fine": entry | {"env": {"LOG_LEVEL": "1"}}, "odd": entry | {"env": {"API_URL": "http"}}}
+    (product.home / ".claude.json").write_text(json.dumps({"mcpServers": servers}))
+    product.up(enforce=True)
+    approve(product, "--files", "--environment", "LOG_*", command=command)
+    assert [started(product, name) for name in servers] == ["shifting", "shifting", "callgate"]
+    row = product.log("--kind", "server.launched")[-1]
+    assert row["rule"] == "server.environment" and "'API_URL'" in row["reason"] and "http" not in json.dumps(row)
+
+    for setting, name in (("LOG_LEVEL=1", "shifting"), ("API_URL=http", "callgate")):
+        line = ["sh", "-c", f'{setting} "$@"; :', "sh", *product.shim, *command]  # the shell is the shim's parent
+        with Peer(line, cwd=product.home, env=product.env) as peer:
+            assert name_of(peer) == name
+    row = product.log("--kind", "server.launched")[-1]
+    assert row["rule"] == "server.environment" and "'API_URL'" in row["reason"] and not row["detail"].get("env")

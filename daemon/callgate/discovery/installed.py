@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,9 +20,11 @@ class Installed:
     """One place of a package. All paths are absolute."""
 
     root: str
-    """The folder from which the names of files start: node_modules, site-packages, or the folder of a script."""
+    """The folder from which the names of files start: node_modules or site-packages; empty for a file that belongs to
+    no package.
+    """
     own: tuple[str, ...]
-    """The files of the package itself, below root."""
+    """The files of the package itself, below root; or that one file."""
     scripts: str = ""
     """The folder of programs that belongs to it; empty if there is none."""
     odd: str | None = None
@@ -48,11 +49,13 @@ def places(found: Identified, launched: Launched, file: str, place: Place) -> Se
         return [Installed(*one)]
     if found_there := _of_python(file, launched, place):
         return [found_there]
-    return [Installed(os.path.dirname(file), (os.path.basename(file),))]  # noqa: PTH119, PTH120 - hostile text
+    return [Installed("", (file,))]
 
 
 def needs(one: Installed) -> Sequence[str]:
     """Folders below root, ending with `/`, of the packages that a package needs. Reads each of their manifests."""
+    if not one.root:
+        return ()
     if one.root.endswith("/node_modules"):
         return node_packages.needs(one.root, one.top[0])
     return python_packages.others(one.root, one.top)

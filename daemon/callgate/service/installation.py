@@ -115,7 +115,7 @@ def _take(files: dict[str, str], one: Installed, identifier: Identifier, depende
                 name = SCRIPTS + path.removeprefix(one.scripts + "/")
                 found[name] = identifier.digests.of(path, without_first_line=True)
             else:
-                found[path.removeprefix(one.root + "/")] = identifier.digests.of(path)
+                found[path.removeprefix(one.root + "/") if one.root else path] = identifier.digests.of(path)
         for folder in installed.needs(one) if dependencies else ():
             found[folder] = trees.digest(f"{one.root}/{folder}".rstrip("/"))
     except OSError as error:

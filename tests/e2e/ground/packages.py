@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from ground.product import Product
-from ground.toolbox import PYTHON, TOOLS, absent, need
+from ground.toolbox import PYTHON, absent, need
 
 MEMORY = "@modelcontextprotocol/server-memory"
 NOW, BEFORE = "2026.8.31", "2026.7.4"
@@ -45,18 +43,10 @@ def is_of(package: Path, spec: str) -> bool:
 
 def uvx(product: Product) -> str:
     """The path of uvx in the product's home, where a person's own tools are."""
-    room = TOOLS / "uv"
-    room.mkdir(exist_ok=True)
-    with (room / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (room / "bin" / "uvx").exists():
-            command = [need(PYTHON / "python"), "-m", "pip", "install", "--quiet", "--target", str(room), "uv"]
-            if subprocess.run(command, capture_output=True, timeout=100).returncode:
-                absent("uv cannot be installed from PyPI")
     tools = product.home / ".local" / "bin"
     tools.mkdir(parents=True, exist_ok=True)
     for name in ("uv", "uvx"):
-        shutil.copy2(room / "bin" / name, tools / name)
+        shutil.copy2(need(PYTHON / name), tools / name)
     product.env["PATH"] = f"{tools}:{product.env['PATH']}"
     return str(tools / "uvx")
 
@@ -76,18 +66,6 @@ def approve(product: Product, *options: str, command: list[str]) -> None:
     if not (folder / "repository.json").exists():
         product.run("deny", "npm:something-else")  # the machine's own registry begins with its first entry
     product.run("registry", "launch", str(folder), *options, "--", *command)
-    for step in ("sign", "publish"):
-        product.run("registry", step, str(folder), "--keys", str(keys))
-    product.client().reload()
-
-
-def edit(product: Product, **launch: Any) -> None:
-    """Change what the last entry of the machine's own registry says of how it is started."""
-    folder, keys = product.state / "data" / "registry", product.state / "data" / "registry-keys"
-    document = folder / "source" / "registry" / "servers.json"
-    said = json.loads(document.read_text())
-    said["servers"][-1]["_meta"]["dev.callgate/approval"].setdefault("launch", {}).update(launch)
-    document.write_text(json.dumps(said))
     for step in ("sign", "publish"):
         product.run("registry", step, str(folder), "--keys", str(keys))
     product.client().reload()
