@@ -21,29 +21,12 @@ VERSIONS = st.sampled_from(
 )
 RUNNERS = st.sampled_from(
     [
-        "npx",
-        "npx -y",
-        "npx -p",
-        "npx --package",
-        "npm exec",
-        "bunx",
-        "deno run -A",
-        "uvx",
-        "uvx --from",
-        "uv run --with",
-        "pipx run",
-        "pipx run --spec",
-        "docker run -i --rm",
-        "podman run",
-        "env A=b npx",
-        "nice npx",
-        "sh -c",
-        "node",
+        *("npx", "npx -y", "npx -p", "npx --package", "npm exec", "bunx", "deno run -A", "env A=b npx", "nice npx"),
+        *("uvx", "uvx --from", "uv run --with", "pipx run", "pipx run --spec", "sh -c", "node"),
+        *("docker run -i --rm", "podman run"),
     ]
 )
-FREE = st.sampled_from(
-    ["pkg", "--", "-p", "-e", "@a/pkg", "--package=pkg", "npm:pkg", "--from", "x", "-c", "", "pkg@2"]
-)
+FREE = st.sampled_from(["pkg", "--", "-p", "-e", "@a/pkg", "--package=pkg", "npm:pkg", "--from", "x", "-c", "", "p@2"])
 
 
 def as_expression(pieces: list[str]) -> re.Pattern[str]:
