@@ -119,6 +119,8 @@ class Http:
     """The loopback port. Fixed, because it stands in agents' files; below the ports that systems hand out at random."""
     wrap: bool = True
     """Put the gate in front of remote servers, too: their entries get a loopback address."""
+    sign: bool = True
+    """In enforce mode, sign what leaves for remote servers, so that they can tell that it passed this device's gate."""
     ca_file: str = ""
     """Path of a PEM file (relative to the config folder) with CAs that are trusted beside the system's."""
 

@@ -40,7 +40,7 @@ async def _all(urls: Sequence[str], own_ports: Iterable[int], ca_file: Path | No
     async def ask(url: str) -> None:
         async with turn:
             try:
-                response = await upstream.request("GET", url, ACCEPT, None)
+                response = await upstream.request("GET", url, lambda _: ACCEPT, None)
             except CallgateError as error:
                 log.info("whether it wants a token is not known: %s", error)
                 return

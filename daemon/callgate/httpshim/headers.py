@@ -35,12 +35,18 @@ CODINGS = ("gzip", "deflate")
 """Content codings that we read."""
 
 
-def outgoing(received: Iterable[tuple[str, str]], credentials: Iterable[tuple[str, str]]) -> Pairs:
-    """What goes to the server: what the agent sent, with the entry's credentials in place of headers of that name."""
+def outgoing(
+    received: Iterable[tuple[str, str]], credentials: Iterable[tuple[str, str]], *, plain: bool = False
+) -> Pairs:
+    """What goes to the server: what the agent sent, with the entry's credentials in place of headers of that name.
+    `plain`: the body is not the one that came, and in no content coding.
+    """
     ours = list(credentials)
     replaced = {name.lower() for name, _ in ours}
     found = list(received)
     dropped = _NOT_OUT | replaced | _named_by_connection(found)
+    if plain:
+        dropped |= {"content-encoding", "content-digest"}
     sent = [(name, value) for name, value in found if name.lower() not in dropped]
     offered = ",".join(value for name, value in found if name.lower() == "accept-encoding").lower()
     sent.append(("Accept-Encoding", ", ".join(CODINGS) if "gzip" in offered else "identity"))

@@ -32,8 +32,8 @@ ENDPOINT = b"endpoint"
 TO = "/to/"
 """In our own address: to the endpoint of the conversation that follows."""
 
-Sign = Callable[[Route, str, str, list[tuple[str, str]], bytes], list[tuple[str, str]]]
-"""Route, method, address, headers and body of a request -> the headers that it leaves with."""
+Sign = Callable[[str, str, headers.Pairs, bytes | None], headers.Pairs]
+"""Method, address, headers and body of a request -> the headers that it leaves with."""
 
 
 class Passage:
@@ -104,9 +104,10 @@ class Passage:
         forward = exchange.forward()
         if forward is None:
             return _own(exchange, asked)
-        sent = raw if forward == body else forward
+        untouched = forward == body
         try:
-            return await self._exchange(request, route, target, line, exchange, sent)
+            response = await self._send(request, route, target, raw if untouched else forward, plain=not untouched)
+            return await self._exchange(request, route, line, exchange, response)
         except UpstreamError as error:
             log.warning("%s (entry %s of %s)", error, route.entry, route.agent)
             return web.Response(
@@ -114,9 +115,9 @@ class Passage:
             )
 
     async def _exchange(
-        self, request: web.Request, route: Route, target: str, line: Line, exchange: Exchange, body: bytes
+        self, request: web.Request, route: Route, line: Line, exchange: Exchange, response: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        async with await self._send(request, route, target, body) as response:
+        async with response:
             session = response.headers.get(headers.SESSION, "")
             if session:
                 self._lines.named(line, route, session)
@@ -157,12 +158,12 @@ class Passage:
             return await self._body(line, line.talk.stream(), response)
 
     async def _send(
-        self, request: web.Request, route: Route, target: str, body: bytes | None
+        self, request: web.Request, route: Route, target: str, body: bytes | None, *, plain: bool = False
     ) -> aiohttp.ClientResponse:
-        sent = headers.outgoing(request.headers.items(), route.headers)
-        if body is not None:
-            sent = self._sign(route, request.method, target, sent, body)
-        response = await self._upstream().request(request.method, target, sent, body)
+        sent = headers.outgoing(request.headers.items(), route.headers, plain=plain)
+        response = await self._upstream().request(
+            request.method, target, lambda url: self._sign(request.method, url, sent, body), body
+        )
         if response.status == 401 and not route.headers and "Authorization" not in request.headers:
             self._challenged(route, response.headers.get("WWW-Authenticate", ""))
         return response

@@ -56,19 +56,21 @@ class Upstream:
         )
 
     async def request(
-        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | None
+        self, method: str, url: str, headers: Callable[[str], list[tuple[str, str]]], body: bytes | None
     ) -> aiohttp.ClientResponse:
-        """Send, and return once the head of the answer is there. Raises UpstreamError."""
+        """Send, and return once the head of the answer is there. `headers` gives them for an address. Raises
+        UpstreamError.
+        """
         if self._is_own(url):
             raise UpstreamError(shown(url), "is Callgate's own address", "put the server's address into the entry")
-        response = await self._send(method, url, headers, body)
+        response = await self._send(method, url, headers(url), body)
         if response.status in MOVED and response.headers.get("Location"):
             there = str(URL(url, encoded=True).join(URL(response.headers["Location"], encoded=True)))
             response.release()
             if response.status not in (307, 308) or not _only_slash(url, there):
                 step = f"if that is right, put {shown(there)} into the agent's config"
                 raise UpstreamError(shown(url), f"redirects to {shown(there)}, which is not followed", step)
-            response = await self._send(method, there, headers, body)
+            response = await self._send(method, there, headers(there), body)
             if response.status in MOVED:
                 response.release()
                 raise UpstreamError(shown(url), "redirects again and again")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from callgate.audit import checkpoints
 from callgate.audit.merkle import Frontier, root_of
@@ -137,6 +138,11 @@ class Checkpoints(Part):
         if self._signer is None:
             return {}
         return {"rows": self._size, "key": str(self._signer.key), "fingerprint": self._signer.key.fingerprint}
+
+    @property
+    def private(self) -> Ed25519PrivateKey | None:
+        """The device's key; None while it cannot be had."""
+        return self._signer.private if self._signer else None
 
     @property
     def newest(self) -> Sealed | None:

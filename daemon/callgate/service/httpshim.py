@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from callgate.audit.argv import redact_url
 from callgate.httpshim.line import Line
 from callgate.httpshim.lines import Lines
 from callgate.httpshim.passing import Passage
+from callgate.httpshim.signing import Signing
 from callgate.httpshim.upstream import Upstream
 from callgate.model.call import Effect, Mode
 from callgate.model.route import Route
@@ -38,19 +40,21 @@ class HttpShim(Part):
 
     name = "http"
 
-    def __init__(self, daemon: Running, routes: Routes) -> None:
+    def __init__(self, daemon: Running, routes: Routes, key: Callable[[], Ed25519PrivateKey | None]) -> None:
+        """`key` gives the device's, None while there is none."""
         self._daemon = daemon
         self._routes = routes
         self._lines = Lines(self._begin)
         self._upstream: Upstream | None = None
         self._ticks = 0
+        self._key = key
         self._passage = Passage(
             routes.find,
             self._lines,
             self._connection,
             lambda token, rest: daemon.loopback.url(NAME, token, rest),
             self._challenged,
-            lambda route, method, url, sent, body: sent,
+            Signing(self._signing_key, lambda: daemon.registry.basis).sign,
         )
         daemon.loopback.mount(NAME, lambda token: routes.find(token) is not None, self._serve)
 
@@ -76,6 +80,11 @@ class HttpShim(Part):
         """How many entries and conversations there are."""
         count = len(self._routes.all())
         return {"entries": count, "conversations": len(self._lines)} if count else {}
+
+    def _signing_key(self) -> Ed25519PrivateKey | None:
+        """Nothing is signed in observe mode: what leaves there need not have been approved."""
+        settings = self._daemon.settings
+        return self._key() if settings.http.sign and settings.mode is Mode.ENFORCE else None
 
     def _challenged(self, route: Route, challenge: str) -> None:
         if self._routes.challenged(route.url, challenge):

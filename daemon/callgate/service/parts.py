@@ -32,7 +32,7 @@ def made_for(daemon: Running) -> list[Part]:
         signing,
         Witnessing(daemon, signing),
         LoopbackPort(daemon.loopback),
-        HttpShim(daemon, daemon.worker.routes),
+        HttpShim(daemon, daemon.worker.routes, lambda: signing.private),
         Endings(daemon),
         Vigil(daemon),
         Fleet(daemon),
