@@ -14,6 +14,7 @@ from typing import Protocol
 
 from callgate.audit.argv import redact_argv
 from callgate.audit.callrow import seen, told
+from callgate.audit.freetext import redact_event
 from callgate.audit.log import SEQ_MAX
 from callgate.audit.payload import Kept, keep
 from callgate.audit.store import Writer
@@ -29,7 +30,7 @@ from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.pinning import Judged
 from callgate.policy.schema import ASKED
-from callgate.settings import Settings
+from callgate.settings import Personal, Settings
 
 log = logging.getLogger(__name__)
 
@@ -126,9 +127,7 @@ class Gate:
         verdict = given or ladder.judge_call(self.rules(), server, call.tool, doubt, self._seconds(), pin)
         if call.session.barred is not None:
             verdict = ladder.stricter(verdict, call.session.barred)
-        kept = None
-        if call.arguments is not None:
-            kept = keep(call.arguments, self.settings.audit.payload, self.settings.audit.payload_max, self.payload_key)
+        kept = self._kept(call.arguments)
         detail: dict[str, object] = {"bytes": call.size}
         if call.truncated:
             detail["truncated"] = True
@@ -216,10 +215,7 @@ class Gate:
         payload: Mapping[str, object] | None = None,
     ) -> None:
         """Write down something that nobody waits for. Of `payload` is kept what the payload policy lets."""
-        kept = None
-        if payload is not None:
-            kept = keep(payload, self.settings.audit.payload, self.settings.audit.payload_max, self.payload_key)
-        self._stage(self._event(kind, session, None, uid=uid, detail=detail), kept)
+        self.record(self._event(kind, session, None, uid=uid, detail=detail), self._kept(payload))
 
     def refuse(self, session: Session, detail: Mapping[str, object]) -> None:
         """Write down that a shim refused what its client sent, in whatever mode: it could be read in two ways."""
@@ -228,8 +224,9 @@ class Gate:
         self._stage(replace(event, mode=Mode.ENFORCE.value))
 
     def record(self, event: Event, kept: Kept | None = None) -> None:
-        """Write down an event of another part of the daemon, and what is kept of its payload."""
-        self._stage(event, kept)
+        """Write down an event, its reason and free text redacted, and what is kept of its payload."""
+        people = self.settings.audit.personal is Personal.MARK
+        self._stage(redact_event(event, self.payload_key, people=people), kept)
 
     def commit(self) -> bool:
         """Make all staged rows durable. False if that failed: then the verdicts given since are void, and `in_doubt`
@@ -331,6 +328,10 @@ class Gate:
     def _moment(self) -> Moment:
         local = time.localtime(self.now() // 10**9)
         return Moment(local.tm_hour, local.tm_wday + 1)
+
+    def _kept(self, payload: Mapping[str, object] | None) -> Kept | None:
+        audit = self.settings.audit
+        return keep(payload, audit.payload, audit.payload_max, self.payload_key, audit.personal)
 
     def _known(self, call: Call) -> Verdict | None:
         """What this very call was told before, if the log says so."""

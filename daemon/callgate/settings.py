@@ -39,6 +39,13 @@ class KeyPlace(StrEnum):
     KEYCHAIN = "keychain"
 
 
+class Personal(StrEnum):
+    """What becomes of personal data in what the log keeps: `mark` takes it out like a secret, `keep` leaves it."""
+
+    MARK = "mark"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
     """Who is shown the log's checkpoints, so that no other history can be told later."""
@@ -57,6 +64,8 @@ class Audit:
     """What a row survives before the call goes on: "commit" (a crash of any process) or "fsync" (a power cut too)."""
     payload: Payload = Payload.REDACTED
     """What is kept of a call's arguments: "none", "digest", "redacted" (secrets taken out) or "full"."""
+    personal: Personal = Personal.MARK
+    """Mail addresses, phone, bank, card and identity numbers in it: "mark" (taken out like secrets) or "keep"."""
     payload_max: int = 16 * 1024
     """Bytes kept of one payload; the rest is cut off and marked."""
     device_key: KeyPlace = KeyPlace.FILE

@@ -57,7 +57,7 @@ def write(path: Path, rows: int) -> None:
         if n % 2000 == 1999:
             writer.commit()
         if n % 100_000 == 99_999:
-            writer.checkpoint()
+            writer.tidy()
     writer.close()
 
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from callgate.audit.patterns import may_hold
 from callgate.audit.redact import OVERLAP, redact
-from callgate.settings import Payload
+from callgate.settings import Payload, Personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,11 @@ class Kept:
     """Stored and removed together with `text` (see audit.log.seal)."""
 
 
-def keep(arguments: Mapping[str, object] | None, policy: Payload, cap: int, key: bytes) -> Kept | None:
+def keep(
+    arguments: Mapping[str, object] | None, policy: Payload, cap: int, key: bytes, personal: Personal = Personal.MARK
+) -> Kept | None:
     """What `policy` keeps of `arguments`: nothing (None), their digest, or at most `cap` bytes of their text as well.
+    `personal` says whether a redacted text still shows personal data.
 
     `key` is this machine's own: digests of other machines cannot be compared with it. Never fails on parsed JSON.
     """
@@ -49,8 +52,9 @@ def keep(arguments: Mapping[str, object] | None, policy: Payload, cap: int, key:
     if policy is Payload.DIGEST:
         return Kept(digest.hex(), len(whole))
     text, redactions = whole, 0
-    if policy is Payload.REDACTED and may_hold(whole[: cap + OVERLAP].encode("ascii")):
-        plain, redactions = redact(arguments, key, cap)
+    people = personal is Personal.MARK
+    if policy is Payload.REDACTED and may_hold(whole[: cap + OVERLAP].encode("ascii"), people=people):
+        plain, redactions = redact(arguments, key, cap, people=people)
         text = _canonical(plain)
     salt = sha256(b"callgate.salt\x00" + digest + key).digest()[:16]
     return Kept(digest.hex(), len(whole), text[:cap], redactions, len(text) > cap or len(whole) > cap, salt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from callgate.audit import patterns
+from callgate.audit import patterns, personal
 
 DEPTH_MAX = 64
 """Levels of nesting that are looked into; what lies deeper is left out."""
@@ -12,21 +12,31 @@ OVERLAP = 4096
 """Bytes read past the kept part of a long text, and then dropped: a secret cut in two would not be recognised."""
 
 
-def redact(value: object, key: bytes, room: int) -> tuple[object, int]:
-    """`value` (parsed JSON) with what is secret or personal replaced by `[redacted:kind:3f2a9c]`, and how many were.
+def redact(value: object, key: bytes, room: int, *, people: bool = True) -> tuple[object, int]:
+    """`value` (parsed JSON) with what is secret and (with `people`) personal replaced by `[redacted:kind:3f2a9c]`, and
+    how many places were.
 
     The last part is a short HMAC under this machine's `key`: equal secrets look equal, and cannot be guessed without
     the key. About `room` bytes are looked at, keys in sorted order; the rest is left out, marked "[cut]".
     """
-    work = _Redaction(key, room)
+    work = _Redaction(key, room, people)
     return work.value(value, DEPTH_MAX), work.count
 
 
-class _Redaction:
-    __slots__ = ("_key", "_room", "count")
+def redact_text(text: str, key: bytes, *, people: bool = True) -> str:
+    """The same for a sentence that a person, a program or a model has written."""
+    raw = text.encode("utf-8", "surrogatepass")
+    if not patterns.may_hold(raw, people=people):
+        return text
+    return str(redact(text, key, len(raw) + 8, people=people)[0])
 
-    def __init__(self, key: bytes, room: int) -> None:
+
+class _Redaction:
+    __slots__ = ("_key", "_people", "_room", "count")
+
+    def __init__(self, key: bytes, room: int, people: bool) -> None:
         self._key = key
+        self._people = people
         self._room = room
         self.count = 0
 
@@ -60,7 +70,7 @@ class _Redaction:
             return "[cut]" if secret else value
         text = str(value).encode()
         self._room -= len(text)
-        if secret or (type(value) is int and patterns.is_card(text)):
+        if secret or (self._people and type(value) is int and personal.is_card(text)):
             return self._mark(secret or "card", text)
         return value
 
@@ -71,7 +81,7 @@ class _Redaction:
         self._room -= len(raw)
         parts: list[bytes] = []
         end = 0
-        for start, stop, kind in patterns.spans(raw):
+        for start, stop, kind in patterns.spans(raw, people=self._people):
             parts += raw[end:start], self._mark(kind, raw[start:stop]).encode()
             end = stop
         parts.append(raw[end:])

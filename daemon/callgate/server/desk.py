@@ -17,7 +17,7 @@ from callgate.policy.ladder import doubt
 from callgate.server import questions
 from callgate.server.hooks import Around, HookDesk
 from callgate.server.questions import Hello
-from callgate.settings import Payload
+from callgate.settings import Payload, Personal
 from callgate.shim import frames
 from callgate.system.sockets import Peer
 
@@ -269,9 +269,9 @@ class Desk:
 
     def _fit(self, said: dict[str, Any]) -> dict[str, Any]:
         """What a client or a server has said, as far as the log may hold it."""
-        policy = self.gate.settings.audit.payload
+        policy, personal = self.gate.settings.audit.payload, self.gate.settings.audit.personal
         if policy is not Payload.FULL:
-            plain, _ = redact(said, self.gate.payload_key, SAID_MAX)
+            plain, _ = redact(said, self.gate.payload_key, SAID_MAX, people=personal is Personal.MARK)
             said = plain if isinstance(plain, dict) else {}
         if "noise" in said:
             keeps = policy in (Payload.FULL, Payload.REDACTED)

@@ -8,9 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from callgate.audit.redact import redact_text
 from callgate.model.errors import CallgateError
 from callgate.registry import requests
 from callgate.registry.requests import WHY_MAX, Request
+from callgate.service.key import payload_key
 from callgate.system.paths import folders
 
 
@@ -25,7 +27,8 @@ def write_request(env: Mapping[str, str], found: Sequence[Mapping[str, Any]], as
     where = folders(env)
     where.make()
     name = "" if asked == identities[0] else asked
-    said = Request(identities[0], name, why.strip(), _user(), platform.node(), int(time.time()))
+    reason = redact_text(why.strip(), payload_key(where), people=False)
+    said = Request(identities[0], name, reason, _user(), platform.node(), int(time.time()))
     path = requests.write(where.requests, where.registry_keys, said)
     return {"identity": identities[0], "file": str(path), "why": said.why}
 

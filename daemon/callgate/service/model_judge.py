@@ -23,7 +23,6 @@ from callgate.session.recent import Recent, Use
 from callgate.settings import Payload
 
 _MARK = re.compile(r"\[redacted:([a-z-]+):[0-9a-f]{6}\]")
-_NO_SECRETS = ("email", "card", "phone", "iban", "person")
 """Kinds of marks that are personal data, which a prompt may well hold."""
 CALLERS_MAX = 4096
 """Processes whose agent is remembered."""
@@ -134,6 +133,7 @@ class ModelJudge:
             rule=verdict.rule if verdict else "",
             reason=verdict.reason if verdict else "",
             mode=mode.value if verdict else "",
+            user=caller.user if caller else "",
             detail=detail,
         )
 
@@ -158,15 +158,14 @@ class ModelJudge:
         if value is None:
             return None
         audit = self._daemon.settings.audit
-        return keep(value, audit.payload, audit.payload_max, self._daemon.key)
+        return keep(value, audit.payload, audit.payload_max, self._daemon.key, audit.personal)
 
     def _secrets(self, turn: Turn) -> list[str]:
         """The kinds of secrets in a whole request: the conversation so far goes to the model with each one."""
         if turn.body is None:
             return []
-        plain, count = redact(turn.body, self._daemon.key, BODY_MAX)
-        kinds = _MARK.findall(json.dumps(plain)) if count else []
-        return [kind for kind in kinds if kind not in _NO_SECRETS]
+        plain, count = redact(turn.body, self._daemon.key, BODY_MAX, people=False)
+        return _MARK.findall(json.dumps(plain)) if count else []
 
     def _plain(self, text: str) -> str:
         """A model's own words without secrets, as far as a row holds them."""

@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from callgate.audit.patterns import is_card, may_hold, named, spans
+from callgate.audit.patterns import may_hold, named, spans
+from callgate.audit.personal import is_card
 
 A36 = "a1B2c3D4e5" * 3 + "f6G7h8"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq8\nx+/y==\n-----END RSA PRIVATE KEY-----"
