@@ -17,6 +17,8 @@ Answer = dict[str, Any]
 
 TIMEOUT = 120.0
 """Seconds for one request: `verify` reads the whole log."""
+PROVE_TIME = 600.0
+"""Seconds for all canaries: each that fails may take twenty."""
 ALIVE = 10.0
 """Seconds after which a daemon that says nothing counts as away."""
 
@@ -74,6 +76,14 @@ class Client:
     def report(self, query: Mapping[str, str | int]) -> Answer:
         """Inventory, usage, denials, findings, coverage and control sets, of a time (`since`, `until`)."""
         return self._get("/v1/report", query)
+
+    def coverage(self) -> Answer:
+        """Agents and channels: what holds of each (`cells`), and which canaries were not refused (`failed`)."""
+        return self._get("/v1/coverage")
+
+    def prove(self) -> Answer:
+        """Try all canaries now; the same answer. Takes up to minutes where many fail."""
+        return self._ask("POST", "/v1/coverage/prove", b"{}", PROVE_TIME)
 
     def event(self, ref: str) -> Answer:
         """All rows of one call or thing, by sequence number or uid, with what was kept of its arguments."""

@@ -24,7 +24,7 @@ from callgate.model.errors import AuditError, RegistryError
 from callgate.model.event import Event
 from callgate.model.pin import Kind, PinRules
 from callgate.model.startup import as_started
-from callgate.policy import facts, ladder
+from callgate.policy import canary, facts, ladder
 from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
@@ -120,6 +120,8 @@ class Gate:
         """May this call go on? With `retry`, a verdict that is in the log already is given again, not judged anew.
         `given` is a verdict that was found before any rule was asked, and stands.
         """
+        if canary.is_canary(call.tool):
+            return self.refuse(call.session, {"channel": call.channel, "pid": call.session.caller.pid}, call.tool)
         if retry and (known := self._known(call)):
             return known
         pin = self._pin(call.session, call.tool) if call.channel == "mcp" else None
@@ -217,11 +219,13 @@ class Gate:
         """Write down something that nobody waits for. Of `payload` is kept what the payload policy lets."""
         self.record(self._event(kind, session, None, uid=uid, detail=detail), self._kept(payload))
 
-    def refuse(self, session: Session, detail: Mapping[str, object]) -> None:
-        """Write down that a shim refused what its client sent, in whatever mode: it could be read in two ways."""
-        verdict = Verdict(Effect.DENY, "malformed", str(detail.get("refused", "")))
-        event = self._event("call.refused", session, verdict, uid=session.uid, detail=detail)
+    def refuse(self, session: Session, detail: Mapping[str, object], name: str = "") -> Verdict:
+        """Write down what is refused in whatever mode: what could be read in two ways, or the canary of that `name`."""
+        malformed = Verdict(Effect.DENY, "malformed", str(detail.get("refused", "")))
+        verdict, kind = (canary.VERDICT, "canary.refused") if name else (malformed, "call.refused")
+        event = self._event(kind, session, verdict, uid=session.uid, tool=name, detail=detail)
         self._stage(replace(event, mode=Mode.ENFORCE.value))
+        return verdict
 
     def record(self, event: Event, kept: Kept | None = None) -> None:
         """Write down an event, its reason and free text redacted, and what is kept of its payload."""

@@ -149,6 +149,16 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """Proofs that what agents do passes the gate."""
+
+    prove: bool = True
+    """Try canaries at the start, after each change, and before proofs are too old; else only when asked."""
+    proof_valid: float = 26.0
+    """Hours for which a proof holds; it is renewed two hours before. A machine that slept has to prove anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. A file names only what differs from these defaults."""
 
@@ -165,6 +175,7 @@ class Settings:
     pins: PinRules = field(default_factory=PinRules)
     registry: Registry = field(default_factory=Registry)
     http: Http = field(default_factory=Http)
+    coverage: Coverage = field(default_factory=Coverage)
     export: Export = field(default_factory=Export)
     model: ModelRules = field(default_factory=ModelRules)
 

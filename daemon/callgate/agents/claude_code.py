@@ -108,7 +108,7 @@ AGENT = Agent(
             fetch="WebFetch WebSearch",
         ),
         names=Names("mcp__", "__"),
-        spot=Spot(f"{_HOME}/settings.json", Layout.GROUPS),
+        spot=Spot(f"{_HOME}/settings.json", Layout.GROUPS, off=("disableAllHooks",)),
         managed=Spot("/etc/claude-code/managed-settings.d/50-callgate.json", Layout.GROUPS, own=True),
         ask=CLAUDE_ASK,
         proven=True,

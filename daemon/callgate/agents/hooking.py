@@ -133,6 +133,8 @@ class Spot:
     """Each hook says `"type": "command"`."""
     hidden_by: str = ""
     """If this file exists the agent does not read hooks from `path`."""
+    off: Place = ()
+    """Keys that lead to a switch in this file: where it is true the agent runs no hooks."""
     trust: str = ""
     """What the user has to do before the agent runs them; empty: nothing."""
 

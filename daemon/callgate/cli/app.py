@@ -24,6 +24,7 @@ from callgate.cli import (
     verify,
     witness,
 )
+from callgate.cli.coverage import coverage
 from callgate.cli.demo.story import demo
 from callgate.cli.harmless import clean
 from callgate.cli.log import log
@@ -54,6 +55,7 @@ for function in (
     usage,
     report,
     evidence.evidence,
+    coverage,
     doctor.doctor,
     control.allow,
     control.deny,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -12,11 +13,16 @@ from callgate.cli.text import say, show_json
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    prove: Annotated[bool, typer.Option("--prove", help="Try canaries: see that the gate refuses them.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check settings, folders, daemon, shim, launchers, registry and log. Exit code 1 if something is wrong."""
-    from callgate.service.checkup import checkup  # 0.2 s that other commands do not need
+    from callgate.service.checkup import checkup, proved  # 0.2 s that other commands do not need
 
     found = list(checkup(os.environ))
+    if prove:
+        found += proved(os.environ)
     failed = any(check.grade == "fail" for check in found)
     if as_json:
         checks = [{"check": one.what, "grade": one.grade, "found": one.found, "step": one.step} for one in found]

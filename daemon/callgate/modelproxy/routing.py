@@ -19,6 +19,7 @@ from typing import Any
 
 from callgate.agents.adapter import Agent, knob_files
 from callgate.agents.formats.document import Document, edit
+from callgate.agents.formats.values import value_at
 from callgate.agents.knob import Knob, Turned, turn, turn_back, turnable
 from callgate.model.errors import CallgateError
 from callgate.model.inventory import Format, Skipped, Surroundings
@@ -73,6 +74,18 @@ class Routing:
             except (CallgateError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 skipped.append(Skipped(str(path), f"this record of a model's address cannot be read ({error})"))
         return found, skipped
+
+    def standing(self) -> list[tuple[Line, object]]:
+        """Each setting that leads through us, and what stands there now: our address, or whatever came in its place."""
+        found: list[tuple[Line, object]] = []
+        for path in sorted(self._folder.glob("*.json")):
+            with contextlib.suppress(CallgateError, OSError, ValueError, KeyError, TypeError, RecursionError):
+                record = _read(path)
+                value: object = None
+                with contextlib.suppress(CallgateError, OSError):
+                    value = Document(read_capped(Path(record.path), FILE_MAX), record.format).value
+                found += [(line, value_at(value, line.turned.at)) for line in record.lines]
+        return found
 
     def route(self, agents: Iterable[Agent], address: Callable[[str], str]) -> tuple[list[Line], list[Skipped]]:
         """Turn the knobs of these agents to `address(token)`; what leads through us already stays. Returns what was

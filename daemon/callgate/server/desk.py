@@ -13,6 +13,7 @@ from callgate.gate import Gate
 from callgate.model.call import Effect, Mode, Session, Verdict
 from callgate.model.errors import ProtocolError, RegistryError
 from callgate.model.startup import Startup, as_started
+from callgate.policy import canary
 from callgate.policy.ladder import doubt
 from callgate.server import questions
 from callgate.server.hooks import Around, HookDesk
@@ -27,6 +28,8 @@ NOTES = {"answered": "call.answered", "started": "server.started", "ended": "ser
 """What a shim notes -> the kind of the audit event. Anything else is a protocol error."""
 SAID_MAX = 16 * 1024
 """Bytes of one note that are looked at for secrets; the rest is left out."""
+STAND_IN = Verdict(Effect.ALLOW, canary.RULE, "a canary's server", ("/bin/cat",), "/bin/cat")
+"""What a canary's shim starts in the place of the server: a canary that is let through comes back as it went."""
 NOISE_MAX = 80
 """Characters kept of a line of a server that is no message: enough to recognise a banner."""
 
@@ -48,6 +51,8 @@ class Visit:
     asked: int = 0
     left: bool = False
     """The connection has ended."""
+    canary: bool = False
+    """It stands for nobody: the daemon itself has started it, to see a canary refused."""
     greeting: int = 0
     """The serial of its HELLO."""
     hello: Hello | None = None
@@ -104,6 +109,8 @@ class Desk:
     """Ends a connection."""
     around: Around | None = None
     """What hooks need to be told about; None: nobody has hooks here."""
+    canary: Callable[[Peer], bool] = lambda peer: False
+    """Is this a shim that the daemon has started itself, to see a canary refused?"""
     sessions: dict[str, Visit] = field(default_factory=dict)
     """The live shims by uid, for status."""
     _hooks: HookDesk | None = None
@@ -148,6 +155,7 @@ class Desk:
 
         def look() -> None:
             try:
+                visit.canary = self.canary(visit.peer)
                 session = self.surveyor.meet(hello, visit.peer)
                 visit.shim_start = self.surveyor.birth(visit.peer.pid)
                 if hello.server_pid:
@@ -163,6 +171,10 @@ class Desk:
         self.workers.submit(look)
 
     def _met(self, visit: Visit, serial: int, hello: Hello, session: Session) -> None:
+        if visit.canary:
+            visit.session, visit.waiting = session, False
+            self.send(visit, Reply(serial, questions.answer(serial, STAND_IN), always=True))
+            return
         before = self.sessions.get(session.uid)
         if before is not None and before.peer.pid != visit.peer.pid:
             log.warning("pid %d claims to be the shim of pid %d", visit.peer.pid, before.peer.pid)
@@ -226,6 +238,8 @@ class Desk:
 
     def _ask(self, visit: Visit, serial: int, body: bytes) -> Reply:
         call, retry = questions.call(_known(visit), serial, body)
+        if visit.canary and not canary.is_canary(call.tool):
+            return Reply(serial, questions.answer(serial, self.gate.in_doubt("it stands for no agent")))
         visit.asked += 1
         self._answered(visit)
         return Reply(serial, questions.answer(serial, self.gate.check(call, retry=retry)))
@@ -249,6 +263,8 @@ class Desk:
     def note(self, visit: Visit, body: bytes) -> None:
         """Handle a NOTE: nobody waits for it. Raises ProtocolError if it makes no sense."""
         session = _known(visit)
+        if visit.canary:  # no server of anybody's runs behind it
+            return
         what, said = questions.note(body)
         kind = NOTES.get(what)
         if kind is None:

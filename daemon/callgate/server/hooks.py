@@ -22,7 +22,7 @@ from callgate.gate import Gate
 from callgate.model.call import Call, Caller, Deed, Effect, Session, Verdict
 from callgate.model.errors import ProtocolError
 from callgate.model.identity import BUILTIN, Identified, ServerIdentity
-from callgate.policy import builtin, ladder
+from callgate.policy import builtin, canary, ladder
 from callgate.policy.allowlist import Allowlist
 from callgate.server.hook_server import OWN, Called, Entry, Known, called
 from callgate.settings import Payload
@@ -157,6 +157,8 @@ class HookDesk:
 
     def _called(self, heard: Heard) -> Called:
         """What a call goes to: an MCP server, behind a gate of ours or not, or the agent itself."""
+        if canary.is_canary(heard.said.tool):
+            return OWN
         live = self.live()
         own = [each for each in live if self._same(each.caller, heard.caller)]
         others = {each.entry for each in live if each.caller.agent == heard.agent}

@@ -10,6 +10,7 @@ from pathlib import Path
 from callgate import __version__
 from callgate.audit.verdict import judge
 from callgate.client import Client
+from callgate.coverage.matrix import FAILED
 from callgate.model.errors import CallgateError, DaemonAwayError
 from callgate.service.registrar import Registrar
 from callgate.service.trusting import trust
@@ -53,6 +54,22 @@ def checkup(env: Mapping[str, str]) -> Iterator[Check]:
             yield Check(what, "fail", f"{error.thing}: {error.problem}", error.step)
         except OSError as error:
             yield Check(what, "fail", str(error), "check the rights of Callgate's folders")
+
+
+def proved(env: Mapping[str, str]) -> list[Check]:
+    """Canaries on all ways of all agents: a check for each way that is configured to pass the gate."""
+    try:
+        found = Client(folders(env).api_socket).prove()
+    except CallgateError as error:
+        return [Check("coverage", "fail", f"{error.thing}: {error.problem}", error.step)]
+    grades = {"enforced": "ok", "observed": "ok", "unproved": "warn", "uncovered": "warn"}
+    checks = []
+    for cell in found["cells"]:
+        for way in cell["ways"]:
+            failed = way["evidence"].startswith(FAILED)
+            said = f"{cell['agent']}, {cell['channel']} {way['name']}: {way['state']}: {way['evidence']}"
+            checks.append(Check("coverage", "fail" if failed else grades[way["state"]], said, way["step"]))
+    return checks
 
 
 def _folders(where: Folders) -> Check:

@@ -126,6 +126,8 @@ class HttpShim(Part):
         link = Inside(daemon.listener, session, loop, line.heard)
         line.link = link
         detail = {"pid": peer.pid, "caller": session.caller.agent_evidence, "transport": "http"}
+        if daemon.listener.desk.canary(peer):  # asks for nothing but a canary, which goes to no server
+            return line
         verdict = await link.launch([address], detail)
         if verdict.effect is not Effect.ALLOW:
             line.talk.refuse({"rule": verdict.rule, "reason": verdict.reason})

@@ -8,15 +8,17 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from callgate.audit.payload import Kept, keep
 from callgate.audit.redact import redact
-from callgate.model.call import Call, Caller, Mode, Verdict
+from callgate.model.call import Call, Caller, Mode, Session, Verdict
 from callgate.model.channel import Secrets
 from callgate.model.event import Event
+from callgate.model.identity import Identified, ServerIdentity
 from callgate.modelproxy.dialects.turn import NAME_MAX, Said, ToolUse
 from callgate.modelproxy.reading import BODY_MAX, read_object
-from callgate.policy import ladder, models
+from callgate.policy import canary, ladder, models
 from callgate.server.model_leg import Turn
 from callgate.service.running import Running
 from callgate.session.recent import Recent, Use
@@ -54,6 +56,8 @@ class ModelJudge:
         found = self._secrets(turn) if rules.secrets is Secrets.DENY else []
         verdict = models.judge(rules, host, turn.asked.model if turn.asked else None, found)
         caller = daemon.survey.caller(turn.peer, turn.route.agent)
+        if turn.asked is not None and canary.is_canary(turn.asked.model):
+            return self._canary(turn, turn.asked.model, caller)
         with self._lock:
             self._callers[turn.uid] = caller
             while len(self._callers) > CALLERS_MAX:
@@ -87,6 +91,19 @@ class ModelJudge:
         digest, inner = str(said.get("digest", "")), str(said.get("inner_digest", ""))
         found = [Use(use.id, use.name, digest)] if digest else []
         return [*found, Use(use.id, str(said["inner_name"]), inner)] if inner else found
+
+    def _canary(self, turn: Turn, name: str, caller: Caller) -> Verdict:
+        """Refuse a canary, in whatever mode; without its row it proves nothing."""
+        daemon = self._daemon
+        server = Identified(ServerIdentity("url", turn.route.host), "the model's API")
+        session = Session(turn.uid, replace(caller, agent=turn.route.agent), server, "")
+        said = {"channel": "model", "pid": caller.pid}
+
+        def job() -> None:
+            daemon.gate.refuse(session, said, name)
+
+        daemon.on_gate(job)
+        return canary.VERDICT
 
     def answered(self, turn: Turn, said: Said, size: int, problem: str) -> None:
         """An answer has passed, or as much of it as came."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from callgate.model.errors import CallgateError
 from callgate.server.door import Route
 from callgate.service.checkpoints import Checkpoints
+from callgate.service.coverage import Coverage
 from callgate.service.endings import Endings
 from callgate.service.exporting import Exporting
 from callgate.service.fleet import Fleet
@@ -41,6 +42,7 @@ def made_for(daemon: Running) -> list[Part]:
         Exporting(daemon),
         Usage(daemon),
         Reporting(daemon),
+        Coverage(daemon),
     ]
 
 

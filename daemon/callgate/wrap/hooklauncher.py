@@ -20,10 +20,15 @@ REASON = "Callgate cannot be asked, so nothing is allowed to run. Run: callgate 
 
 def write_hook_launcher(folders: Folders, agent: str, hooks: Hooks) -> Path:
     """Write (or bring up to date) the launcher of an agent's hooks. Raises WrapError."""
+    return _put(folders, agent, hook_launcher_of(folders, agent, hooks))
+
+
+def hook_launcher_of(folders: Folders, agent: str, hooks: Hooks) -> bytes:
+    """The launcher that an agent's hooks are to have now. Raises WrapError."""
     output = hooks.output(Phase.ASK, Effect.DENY)
     out = "" if output.json is None else json.dumps(filled(output.json, REASON))
     paths = (os.fsencode(interpreter()), os.fsencode(folders.shim / "hook.py"), os.fsencode(folders.shim_conf))
-    return _put(folders, agent, hook_text(paths, agent, output.code, out))
+    return hook_text(paths, agent, output.code, out)
 
 
 def retire_launcher(folders: Folders, agent: str, hooks: Hooks | None) -> None:

@@ -101,13 +101,18 @@ def refresh_launcher(folders: Folders, path: Path, agent: str, name: str) -> boo
 
     Raises WrapError.
     """
-    python, run, conf = (os.fsencode(path) for path in (interpreter(), folders.shim / "run.py", folders.shim_conf))
     try:
-        text = launcher_text(python, run, conf, agent, name)
+        text = launcher_of(folders, agent, name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         return _put(path, text, mode=0o700)
     except (OSError, ValueError) as error:
         raise WrapError(str(path), f"cannot be written ({error})", "check its folder's rights") from error
+
+
+def launcher_of(folders: Folders, agent: str, name: str) -> bytes:
+    """The launcher that an entry is to have now. Raises WrapError or ValueError."""
+    python, run, conf = (os.fsencode(path) for path in (interpreter(), folders.shim / "run.py", folders.shim_conf))
+    return launcher_text(python, run, conf, agent, name)
 
 
 def interpreter() -> str:
