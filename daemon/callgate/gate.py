@@ -221,10 +221,10 @@ class Gate:
 
     def refuse(self, session: Session, detail: Mapping[str, object], name: str = "") -> Verdict:
         """Write down what is refused in whatever mode: what could be read in two ways, or the canary of that `name`."""
-        malformed = Verdict(Effect.DENY, "malformed", str(detail.get("refused", "")))
-        verdict, kind = (canary.VERDICT, "canary.refused") if name else (malformed, "call.refused")
-        event = self._event(kind, session, verdict, uid=session.uid, tool=name, detail=detail)
-        self._stage(replace(event, mode=Mode.ENFORCE.value))
+        said = str(detail.get("refused", ""))
+        verdict = canary.VERDICT if name else Verdict(Effect.DENY, "malformed", said)
+        event = self._event("canary.refused" if name else "call.refused", session, verdict, tool=name, detail=detail)
+        self._stage(replace(event, uid=session.uid, mode=Mode.ENFORCE.value))
         return verdict
 
     def record(self, event: Event, kept: Kept | None = None) -> None:
