@@ -73,6 +73,14 @@ class Client:
         """Calls, verdicts, bytes and time `by` user, agent, server or tool, of a time (`since`, `until`)."""
         return self._get("/v1/usage", query)
 
+    def tree(self, session: str = "") -> Answer:
+        """The live processes of each agent (of one session), with what started each."""
+        return self._get("/v1/tree", {"session": session} if session else None)
+
+    def findings(self, since: int = 0) -> Answer:
+        """Ways round the gate that were found, since that moment (nanoseconds)."""
+        return self._get("/v1/findings", {"since": since} if since else None)
+
     def report(self, query: Mapping[str, str | int]) -> Answer:
         """Inventory, usage, denials, findings, coverage and control sets, of a time (`since`, `until`)."""
         return self._get("/v1/report", query)

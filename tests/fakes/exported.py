@@ -149,6 +149,24 @@ DETAILS: dict[str, dict[str, Any]] = {
         "reason": "the tool files read_file was called, but no answer of the model in this run asked for it",
         "detail": {"severity": "high", "about": 17, "channel": "mcp"},
     },
+    "process.started": {
+        "detail": {
+            "pid": 4712,
+            "parent": 4711,
+            "exe": "/bin/sh",
+            "argv": ["sh", "-c", "ls"],
+            "cause": "call",
+            "by": "time",
+        }
+    },
+    "process.ended": {"detail": {"pid": 4712, "ms": 17}},
+    "finding.unwrapped": {"reason": "a server without the gate", "detail": {"saw": "a", "unseen": "b", "pid": 4712}},
+    "finding.loopback": {"reason": "a connection", "detail": {"saw": "a", "unseen": "b", "pid": 4712, "port": 8080}},
+    "finding.options": {"reason": "an option", "detail": {"saw": "a", "unseen": "b", "option": "--servers"}},
+    "finding.home": {"reason": "a variable", "detail": {"saw": "a", "unseen": "b", "variable": "AGENT_HOME"}},
+    "finding.hooks": {"reason": "switched off", "detail": {"saw": "a", "unseen": "b", "setting": "hooks"}},
+    "finding.model": {"reason": "led elsewhere", "detail": {"saw": "a", "unseen": "b", "host": "x.example"}},
+    "finding.plugin": {"reason": "a plugin", "detail": {"saw": "a", "unseen": "b", "file": "/p/.mcp.json"}},
     "something.new": {"tool": "päth\n\u202e|=\\", "detail": {"nested": {"a": [1, 2.5, 1e-9, None, True]}}},
 }
 """What the kinds differ in."""

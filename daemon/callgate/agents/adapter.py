@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from callgate.agents.hooking import Hooks
 from callgate.agents.knob import Knob
 from callgate.agents.process import recognise
 from callgate.agents.shadow import Shadow
+from callgate.agents.ways import Ways
 from callgate.model.inventory import Format, Scope, Surroundings
 
 OVERWRITTEN = "it belongs to a plugin or extension, whose updates overwrite it"
@@ -93,6 +94,8 @@ class Agent:
     hooks: Hooks | None = None
     knobs: tuple[Knob, ...] = ()
     """Where the address of its model stands."""
+    ways: Ways = field(default_factory=Ways)
+    """The ways round the gate that it offers."""
     docs: str = ""
     """Where the vendor documents its servers' configuration."""
     blind: str = ""

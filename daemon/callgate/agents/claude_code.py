@@ -7,6 +7,7 @@ from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import CLAUDE_ASK, Hooks, Layout, Names, Phase, Spot
 from callgate.agents.knob import Knob
 from callgate.agents.shadow import Approval, Shadow
+from callgate.agents.ways import About, Home, Option, Switch, Ways
 from callgate.model.inventory import Format, Scope
 
 _STATE = "${CLAUDE_CONFIG_DIR:-~}/.claude.json"
@@ -116,6 +117,31 @@ AGENT = Agent(
     ),
     knobs=(
         Knob((f"{_HOME}/settings.json",), Format.JSONC, ("env", "ANTHROPIC_BASE_URL"), "https://api.anthropic.com"),
+    ),
+    ways=Ways(
+        options=(
+            Option(("--mcp-config", "--plugin-dir", "--plugin-url"), About.SERVERS),
+            Option(("--settings", "--setting-sources"), About.SETTINGS),
+            Option(("--bare", "--safe-mode"), About.HOOKS),
+        ),
+        homes=(Home("CLAUDE_CONFIG_DIR", ""),),
+        model=("ANTHROPIC_BASE_URL",),
+        switches=tuple(
+            switch
+            for file in (
+                f"{_HOME}/settings.json",
+                "{project}/.claude/settings.json",
+                "{project}/.claude/settings.local.json",
+            )
+            for switch in (
+                Switch((file,), Format.JSON, ("disableAllHooks",), About.HOOKS, True),
+                *(
+                    (Switch((file,), Format.JSON, ("env", "ANTHROPIC_BASE_URL"), About.MODEL),)
+                    if "{project}" in file
+                    else ()
+                ),
+            )
+        ),
     ),
     docs="https://code.claude.com/docs/en/mcp",
     blind="claude.ai connectors, which come with the login, and servers given with --mcp-config are in no file.",

@@ -6,6 +6,7 @@ from callgate.agents.adapter import Agent, Paths, Place, app_data, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import REASON, Hooks, Keys, Layout, Names, Output, Phase, Spot
 from callgate.agents.knob import ANY, Knob
+from callgate.agents.ways import Home, Ways
 from callgate.model.inventory import Format, Scope
 
 _EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
@@ -81,6 +82,7 @@ AGENT = Agent(
             ("providers", ANY, "settings", "baseUrl"),
         ),
     ),
+    ways=Ways(homes=(Home("CLINE_DIR", "~/.cline"), Home("CLINE_MCP_SETTINGS_PATH", ""), Home("CLINE_DATA_DIR", ""))),
     docs="https://docs.cline.bot/mcp/configuring-mcp-servers",
     blind="As an extension Cline runs inside the editor's processes, which are then named as the caller; servers of "
     "its cloud's remote configuration are in no file.",

@@ -6,6 +6,7 @@ from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import Hooks, Layout, Names, Phase, Spot
 from callgate.agents.knob import ANY, Knob
+from callgate.agents.ways import About, Home, Option, Switch, Ways
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${CODEX_HOME:-~/.codex}"
@@ -60,6 +61,29 @@ AGENT = Agent(
         note="Whether the hooks are trusted is Codex's own secret; the first row of a session in the log shows it.",
     ),
     knobs=(Knob((f"{_HOME}/config.toml",), Format.TOML, ("model_providers", ANY, "base_url")),),
+    ways=Ways(
+        options=(
+            Option(("-c mcp_servers*", "--config mcp_servers*"), About.SERVERS),
+            Option(("--disable hooks", "-c features.hooks*", "--config features.hooks*"), About.HOOKS),
+            Option(
+                tuple(f"{word} {key}*" for word in ("-c", "--config") for key in ("model_provider", "openai_base_url")),
+                About.MODEL,
+            ),
+        ),
+        homes=(Home("CODEX_HOME", "~/.codex"),),
+        model=("OPENAI_BASE_URL",),
+        switches=(
+            Switch(
+                (f"{_HOME}/config.toml", "{project}/.codex/config.toml"),
+                Format.TOML,
+                ("features", "hooks"),
+                About.HOOKS,
+                False,
+            ),
+            Switch(("{project}/.codex/config.toml",), Format.TOML, ("openai_base_url",), About.MODEL),
+            Switch(("{project}/.codex/config.toml",), Format.TOML, ("model_providers", ANY, "base_url"), About.MODEL),
+        ),
+    ),
     docs="https://developers.openai.com/codex/mcp",
     blind="Servers given with -c on the command line, and those of a configuration profile of device management, "
     "are in no file.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import OVERWRITTEN, Agent, Place, same
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import REASON, Hooks, Layout, Names, Output, Phase, Spot
+from callgate.agents.ways import About, Home, Option, Switch, Ways
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${COPILOT_HOME:-~/.copilot}"
@@ -70,6 +71,20 @@ AGENT = Agent(
         fails="closed: a hook that crashes or is missing stops the tool; one that is late does not",
         proven=True,
         note="The GitHub servers that come with it cannot be wrapped, so their calls are refused in enforce mode.",
+    ),
+    ways=Ways(
+        options=(Option(("--additional-mcp-config",), About.SERVERS),),
+        homes=(Home("COPILOT_HOME", "~/.copilot"),),
+        model=("COPILOT_PROVIDER_BASE_URL",),
+        switches=(
+            Switch(
+                (f"{_HOME}/config.json", "{project}/.github/copilot/settings.json"),
+                Format.JSONC,
+                ("disableAllHooks",),
+                About.HOOKS,
+                True,
+            ),
+        ),
     ),
     docs="https://docs.github.com/en/copilot/how-tos/use-copilot-agents/use-copilot-cli",
     blind="The GitHub server that is built in, and servers given with --additional-mcp-config, are in no file.",

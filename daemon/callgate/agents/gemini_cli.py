@@ -6,6 +6,7 @@ from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import REASON, Hooks, Layout, Names, Output, Phase, Spot
 from callgate.agents.knob import Knob
+from callgate.agents.ways import About, Home, Switch, Ways
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${GEMINI_CLI_HOME:-~}/.gemini"
@@ -82,6 +83,19 @@ AGENT = Agent(
             Format.DOTENV,
             ("GOOGLE_GEMINI_BASE_URL",),
             "https://generativelanguage.googleapis.com",
+        ),
+    ),
+    ways=Ways(
+        homes=(Home("GEMINI_CLI_HOME", "~"), Home("GEMINI_CLI_SYSTEM_SETTINGS_PATH", "")),
+        model=("GOOGLE_GEMINI_BASE_URL",),
+        switches=(
+            Switch((f"{_HOME}/settings.json",), Format.JSONC, ("hooksConfig", "enabled"), About.HOOKS, False),
+            Switch(
+                ("{project}/.gemini/.env", "{project}/.env"),
+                Format.DOTENV,
+                ("GOOGLE_GEMINI_BASE_URL",),
+                About.MODEL,
+            ),
         ),
     ),
     docs="https://geminicli.com/docs/tools/mcp-server",

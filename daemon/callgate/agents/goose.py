@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import Agent, Paths, Place, same
+from callgate.agents.ways import About, Option, Ways
 from callgate.model.inventory import Format, Scope
 
 AGENT = Agent(
@@ -33,6 +34,11 @@ AGENT = Agent(
             "goose",
             note="named by the environment",
         ),
+    ),
+    ways=Ways(
+        options=(
+            Option(("--with-extension", "--with-remote-extension", "--with-streamable-http-extension"), About.SERVERS),
+        )
     ),
     docs="https://block.github.io/goose/docs/guides/config-files",
     blind="Servers given with --with-extension, or in a recipe, are not in this file.",

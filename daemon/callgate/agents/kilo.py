@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import NEEDS_ROOT, Agent, Paths, Place, app_data, same
 from callgate.agents.knob import ANY, Knob
 from callgate.agents.plugin_hooks import plugin
+from callgate.agents.ways import Home, Ways
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${XDG_CONFIG_HOME:-~/.config}/kilo"
@@ -55,6 +56,7 @@ AGENT = Agent(
     ),
     hooks=plugin(f"{_HOME}/plugin", proven=True),
     knobs=(Knob((f"{_HOME}/kilo.jsonc", f"{_HOME}/kilo.json"), Format.JSONC, ("provider", ANY, "options", "baseURL")),),
+    ways=Ways(homes=(Home("XDG_CONFIG_HOME", "~/.config"),)),
     docs="https://kilo.ai/docs/automate/mcp/using-in-kilo-code",
     blind="Servers that a plugin's code adds are in no file that can be read.",
 )

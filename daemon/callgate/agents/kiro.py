@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callgate.agents.adapter import OVERWRITTEN, Agent, Paths, Place, app_data, same
+from callgate.agents.ways import Home, Ways
 from callgate.model.inventory import Format, Scope
 
 _APPS = app_data("", "Kiro")
@@ -44,6 +45,7 @@ AGENT = Agent(
             note="powers",
         ),
     ),
+    ways=Ways(homes=(Home("KIRO_HOME", ""),)),
     docs="https://kiro.dev/docs/mcp/configuration",
     blind="Servers of Kiro on the web are in no file.",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from callgate.agents.adapter import NEEDS_ROOT, Agent, Paths, Place, same
 from callgate.agents.knob import ANY, Knob
 from callgate.agents.plugin_hooks import plugin
+from callgate.agents.ways import About, Home, Option, Ways
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${XDG_CONFIG_HOME:-~/.config}/opencode"
@@ -67,6 +68,15 @@ AGENT = Agent(
     knobs=(
         Knob(
             (f"{_HOME}/opencode.json", f"{_HOME}/opencode.jsonc"), Format.JSONC, ("provider", ANY, "options", "baseURL")
+        ),
+    ),
+    ways=Ways(
+        options=(Option(("--pure",), About.HOOKS),),
+        homes=(
+            Home("OPENCODE_CONFIG", ""),
+            Home("OPENCODE_CONFIG_DIR", ""),
+            Home("OPENCODE_CONFIG_CONTENT", ""),
+            Home("XDG_CONFIG_HOME", "~/.config"),
         ),
     ),
     docs="https://opencode.ai/docs/mcp-servers",

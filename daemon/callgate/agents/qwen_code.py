@@ -6,6 +6,7 @@ from callgate.agents.adapter import NEEDS_ROOT, OVERWRITTEN, Agent, Paths, Place
 from callgate.agents.builtin_tools import tools
 from callgate.agents.hooking import Hooks, Layout, Names, Phase, Spot
 from callgate.agents.knob import Knob
+from callgate.agents.ways import About, Home, Switch, Ways
 from callgate.model.inventory import Format, Scope
 
 _HOME = "${QWEN_HOME:-~/.qwen}"
@@ -67,5 +68,19 @@ AGENT = Agent(
         note="A project's settings can switch them off (disableAllHooks).",
     ),
     knobs=(Knob((f"{_HOME}/.env",), Format.DOTENV, ("OPENAI_BASE_URL",)),),
+    ways=Ways(
+        homes=(Home("QWEN_HOME", "~/.qwen"), Home("QWEN_CODE_SYSTEM_SETTINGS_PATH", "")),
+        model=("OPENAI_BASE_URL",),
+        switches=(
+            Switch(
+                (f"{_HOME}/settings.json", "{project}/.qwen/settings.json"),
+                Format.JSONC,
+                ("disableAllHooks",),
+                About.HOOKS,
+                True,
+            ),
+            Switch(("{project}/.qwen/.env", "{project}/.env"), Format.DOTENV, ("OPENAI_BASE_URL",), About.MODEL),
+        ),
+    ),
     docs="https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp",
 )

@@ -26,9 +26,11 @@ from callgate.cli import (
 )
 from callgate.cli.coverage import coverage
 from callgate.cli.demo.story import demo
+from callgate.cli.findings import findings
 from callgate.cli.harmless import clean
 from callgate.cli.log import log
 from callgate.cli.report import report
+from callgate.cli.tree import tree
 from callgate.cli.usage import usage
 
 USAGE = 2
@@ -52,6 +54,8 @@ for function in (
     session.session,
     show.explain,
     verify.verify,
+    tree,
+    findings,
     usage,
     report,
     evidence.evidence,

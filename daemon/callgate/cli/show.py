@@ -64,6 +64,8 @@ def status(as_json: AsJson = False) -> None:
         say("          signed up to row {rows}{seen}", rows=f"{signed['rows']:,}", seen=seen)
     for effect, count in sorted(log.get("effects", {}).items()):
         say("          {count} {effect}", count=f"{count:,}", effect=effect)
+    if (seen := parts.get("findings", {})).get("total"):
+        say("findings  [yellow]{count}[/] (`callgate findings` lists them)", count=f"{seen['total']:,}")
     for problem in found["problems"]:
         say("[red]problem[/]   {problem}", problem=problem)
 

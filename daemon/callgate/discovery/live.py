@@ -50,7 +50,7 @@ def agent_of(pid: int, agents: Sequence[Agent] = ALL) -> AgentProcess | None:
 
 def agent_folders(agents: Sequence[Agent] = ALL) -> list[str]:
     """The folders in which agents of this user run now."""
-    found = (folder_of(each.pid) for each in _own() if _agent(each, agents))
+    found = (folder_of(each.pid) for each in _own() if named(each, agents))
     return sorted({folder for folder in found if folder})
 
 
@@ -81,7 +81,7 @@ class _Table:
         self._by_pid = {each.pid: each for each in all}
         self._own = own
         self._identify = identify
-        self._agents = {each.pid: named for each in all if (named := _agent(each, agents))}
+        self._agents = {each.pid: found for each in all if (found := named(each, agents))}
 
     def look(self, inventory: Inventory) -> tuple[Running, ...]:
         """Agents first, then servers."""
@@ -199,7 +199,8 @@ def _own() -> Iterable[Process]:
         yield each
 
 
-def _agent(each: Process, agents: Sequence[Agent]) -> tuple[str, str] | None:
+def named(each: Process, agents: Sequence[Agent] = ALL) -> tuple[str, str] | None:
+    """The id of the agent that this process by itself is, with the evidence; None if it is none."""
     for agent in agents:
         if evidence := _is_agent(agent.executables, each.exe, each.argv[:WORDS_MAX]):
             return agent.id, evidence

@@ -11,11 +11,13 @@ from callgate.service.checkpoints import Checkpoints
 from callgate.service.coverage import Coverage
 from callgate.service.endings import Endings
 from callgate.service.exporting import Exporting
+from callgate.service.findings import Findings
 from callgate.service.fleet import Fleet
 from callgate.service.httpshim import HttpShim
 from callgate.service.loopback import LoopbackPort
 from callgate.service.model_channel import ModelChannel
 from callgate.service.part import Part
+from callgate.service.processes import Processes
 from callgate.service.report import Reporting
 from callgate.service.running import Running
 from callgate.service.stories import Stories
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 def made_for(daemon: Running) -> list[Part]:
     """The parts of this daemon."""
     signing = Checkpoints(daemon)
+    findings = Findings(daemon)
     return [
         signing,
         Witnessing(daemon, signing),
@@ -41,6 +44,8 @@ def made_for(daemon: Running) -> list[Part]:
         Stories(daemon),
         Exporting(daemon),
         Usage(daemon),
+        findings,
+        Processes(daemon, findings),
         Reporting(daemon),
         Coverage(daemon),
     ]

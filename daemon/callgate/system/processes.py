@@ -45,11 +45,16 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stat:
+class Stat:
+    """The little that is quick to ask of a process, whoever owns it."""
+
     ppid: int
     group: int
     zombie: bool
     start: float
+    """As Process.start."""
+    session: int
+    """Its session's id (setsid); 0 where that cannot be asked."""
 
 
 @lru_cache(maxsize=1)
@@ -59,6 +64,33 @@ def boot_id() -> str:
         with contextlib.suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"boot-{int(psutil.boot_time())}"
+
+
+def pids() -> set[int]:
+    """The pids of everything that runs."""
+    return set(psutil.pids())
+
+
+def stat(pid: int) -> Stat | None:
+    """What is quick to ask of a process; None if there is none."""
+    return _stat(pid)
+
+
+def program_of(pid: int) -> str:
+    """The file that a process runs (see Process.exe). Takes some microseconds."""
+    if _LINUX:
+        return _exe(pid)
+    with contextlib.suppress(psutil.Error, OSError):
+        return psutil.Process(pid).exe()
+    return ""
+
+
+def born(start: float) -> int:
+    """The moment of a Process.start, in nanoseconds since the epoch, good to about 10 ms."""
+    if not _LINUX:
+        return int(start * 10**9)
+    boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return boot + int(start * 10**9 / os.sysconf("SC_CLK_TCK"))
 
 
 def start_time(pid: int) -> float:
@@ -133,6 +165,16 @@ def variables_added(pid: int) -> list[str] | None:
         return None
     differing = {name for name, value in mine.items() if theirs.get(name) != value} - _OF_SHELLS
     return sorted(os.fsdecode(name) for name in differing)
+
+
+def variables(pid: int, names: frozenset[str]) -> dict[str, str] | None:
+    """The values of these variables that a process was started with; nothing else of its environment is kept. None
+    where that cannot be seen (other systems than Linux, another's process).
+    """
+    found = _environment(pid)
+    if found is None:
+        return None
+    return {name: os.fsdecode(value) for name in names if (value := found.get(os.fsencode(name))) is not None}
 
 
 def _environment(pid: int) -> dict[bytes, bytes] | None:
@@ -213,7 +255,7 @@ def _in_group(pid: int, start: float, pgid: int) -> bool:
     return found is not None and found.start == start and found.group == pgid
 
 
-def _stat(pid: int) -> _Stat | None:
+def _stat(pid: int) -> Stat | None:
     if not _LINUX:
         return _stat_by_psutil(pid)
     text = _read(f"/proc/{pid}/stat", 4096)
@@ -221,7 +263,7 @@ def _stat(pid: int) -> _Stat | None:
     fields = text[close + 2 :].split()
     if close < 0 or len(fields) < 20:
         return None
-    return _Stat(int(fields[1]), int(fields[2]), fields[0] in (b"Z", b"X"), float(fields[19]))
+    return Stat(int(fields[1]), int(fields[2]), fields[0] in (b"Z", b"X"), float(fields[19]), int(fields[3]))
 
 
 def _uid(pid: int) -> int | None:
@@ -266,17 +308,17 @@ def _read(path: str, limit: int) -> bytes:
         os.close(fd)
 
 
-def _stat_by_psutil(pid: int) -> _Stat | None:
+def _stat_by_psutil(pid: int) -> Stat | None:
     try:
         found = psutil.Process(pid)
         with found.oneshot():
             zombie = found.status() == psutil.STATUS_ZOMBIE
-            return _Stat(found.ppid(), os.getpgid(pid), zombie, found.create_time())
+            return Stat(found.ppid(), os.getpgid(pid), zombie, found.create_time(), os.getsid(pid))
     except (psutil.Error, OSError):
         return None
 
 
-def _by_psutil(pid: int, found: _Stat) -> Process | None:
+def _by_psutil(pid: int, found: Stat) -> Process | None:
     try:
         one = psutil.Process(pid)
         with one.oneshot():

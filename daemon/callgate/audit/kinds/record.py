@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from callgate.audit.kinds import calls, coverage, export, findings, hooks, integrity, machine, models
+from callgate.audit.kinds import calls, coverage, evidence, export, findings, hooks, integrity, machine, models
 from callgate.audit.kinds.detail import Kinds
 from callgate.model.event import SCHEMA
 
@@ -20,6 +20,7 @@ KINDS: Kinds = {
     **integrity.KINDS,
     **export.KINDS,
     **coverage.KINDS,
+    **evidence.KINDS,
 }
 """Every kind of event that is ever written. A new kind gets its line in one of these modules."""
 
