@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -34,8 +35,9 @@ async def plain(request: web.Request, message: Any) -> web.StreamResponse:
 class HttpServer:
     """Serves `/mcp` on a port of its own, in a thread of its own."""
 
-    def __init__(self, answer: Answer = plain) -> None:
+    def __init__(self, answer: Answer = plain, tls: ssl.SSLContext | None = None) -> None:
         self.answer = answer
+        self._tls = tls
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         """Method, headers and body of each request."""
         self._ready: Future[int] = Future()
@@ -44,7 +46,7 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/mcp"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/mcp"
 
     def __enter__(self) -> HttpServer:
         self._thread.start()
@@ -71,7 +73,7 @@ class HttpServer:
         application.router.add_route("*", "/{rest:.*}", self._take)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         self._ready.set_result(runner.addresses[0][1])
         await self._end.wait()
