@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,7 +10,7 @@ from callgate.model.errors import RegistryError
 from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
 from callgate.policy.compiling import compile_policies
-from callgate.registry import bundle, options, roles
+from callgate.registry import bundle, options, reading, roles
 from callgate.registry.options import Options
 
 BASIS_DIGITS = 12
@@ -42,9 +41,9 @@ def compiled(files: Mapping[str, bytes], source: str, *, strict: bool = False, s
         raise RegistryError(source, f"has no {roles.SERVERS}", "its owner must publish one")
     named = f"{source}, {roles.SERVERS}"
     try:
-        document = json.loads(servers)
-    except (ValueError, RecursionError) as error:
-        raise RegistryError(named, f"is not JSON ({error})", "see docs/registry.md for the form") from error
+        document = reading.read(servers)
+    except ValueError as error:
+        raise RegistryError(named, str(error), "see docs/registry.md for the form") from error
     stated = files.get(roles.OPTIONS)
     said = options.read(stated, f"{source}, {roles.OPTIONS}", strict=strict) if stated is not None else Options()
     policy = files.get(roles.POLICY)

@@ -13,7 +13,7 @@ from callgate.model.call import Effect
 from callgate.model.errors import FileRefusedError, RegistryError
 from callgate.model.identity import ServerIdentity
 from callgate.policy.allowlist import Allowlist
-from callgate.registry import activation, bundle, options, roles
+from callgate.registry import activation, bundle, options, reading, roles
 from callgate.system.files import locked, read_capped, replace_file
 
 if TYPE_CHECKING:  # tuf costs half a second and 12 MB: paid when something is signed
@@ -187,9 +187,9 @@ def _digest(file: str) -> str:
 
 def _parsed(path: Path, data: bytes) -> Any:
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RegistryError(str(path), f"is not JSON ({error})", "correct it, or delete it to start anew") from error
+        return reading.read(data)
+    except ValueError as error:
+        raise RegistryError(str(path), str(error), "correct it, or delete it to start anew") from error
 
 
 def _written(document: object) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.pin import PinRules
+from callgate.registry import reading
 
 HOURS_MAX = 24 * 365 * 10
 MINUTES_MAX = 24 * 60
@@ -40,9 +40,9 @@ def read(data: bytes, source: str, *, strict: bool = False) -> Options:
     signs) it is an error.
     """
     try:
-        said = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RegistryError(source, f"is not JSON ({error})", "see docs/registry.md for the options") from error
+        said = reading.read(data)
+    except ValueError as error:
+        raise RegistryError(source, str(error), "see docs/registry.md for the options") from error
     if not isinstance(said, Mapping):
         raise RegistryError(source, "is not a JSON object", "see docs/registry.md for the options")
     known = {item.name for item in fields(Options)}

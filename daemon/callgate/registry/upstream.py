@@ -6,7 +6,6 @@ Nothing here is trusted: TLS says whose word it is, and the signature that count
 from __future__ import annotations
 
 import ipaddress
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from callgate.model.errors import RegistryError, SettingsError
+from callgate.registry import reading
 from callgate.registry.catalogue import LATEST, OFFICIAL, ROOT
 from callgate.registry.places import PlaceError, RefusedError
 from callgate.registry.web import Web
@@ -105,9 +105,9 @@ class Upstream:
         except (PlaceError, RefusedError) as error:
             raise RegistryError(error.thing, error.problem, "see the address that --from names") from error
         try:
-            found = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise self._odd(what, f"is not JSON ({str(error)[:100]})") from error
+            found = reading.read(data)
+        except ValueError as error:
+            raise self._odd(what, str(error)[:150]) from error
         if not isinstance(found, Mapping):
             raise self._odd(what, "is not a JSON object")
         return found

@@ -29,6 +29,7 @@ from callgate.registry import (
     changes,
     keys,
     publishing,
+    reading,
     requests,
     roles,
     rotation,
@@ -336,11 +337,11 @@ def _free_name(folder: Path, role: str) -> str:
 
 def _json(path: Path, limit: int = INPUT_MAX) -> Any:
     try:
-        return json.loads(read_capped(path, limit))
+        return reading.read(read_capped(path, limit))
     except FileNotFoundError as error:
         raise RegistryError(str(path), "does not exist", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise RegistryError(str(path), f"is not JSON ({error})", "correct it") from error
+    except ValueError as error:
+        raise RegistryError(str(path), str(error), "correct it") from error
 
 
 def _written(document: object) -> bytes:
