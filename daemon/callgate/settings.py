@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from callgate import settings_managed
 from callgate.model.call import Effect, Mode
 from callgate.model.channel import ModelRules
 from callgate.model.errors import SettingsError
 from callgate.model.pin import PinRules
 from callgate.settings_export import Export, check
-from callgate.system.files import read_capped
+from callgate.system.paths import MANAGED
 
 
 class Durability(StrEnum):
@@ -184,25 +184,27 @@ MESSAGE_MAX = 64 * 1024 * 1024
 """Bytes of one JSON-RPC message that the shim relays; a larger one is refused with an error to its sender."""
 DEADLINE_MIN = 0.1
 """Seconds: the least that a busy machine needs for an answer."""
-SETTINGS_MAX = 256 * 1024
-"""Bytes of our settings file."""
 CONNECTIONS_MAX = 1024
 """Open connections on gate.sock; the next one is refused (a shim then acts by on_doubt)."""
 
 T = TypeVar("T")
 
 
-def load(path: Path) -> Settings:
-    """The settings in `path`, or the defaults if there is no such file. Raises SettingsError naming key and file."""
+def load(path: Path, managed: Path | None = None) -> Settings:
+    """The settings in `path`, under those of the organisation in `managed` (by default: at its place on this system);
+    the defaults, where neither names one. Raises SettingsError naming key and file.
+    """
+    managed = managed or MANAGED
+    above = settings_managed.read(managed)
     try:
-        text = read_capped(path, SETTINGS_MAX).decode()
-    except FileNotFoundError:
-        return Settings()
-    except UnicodeDecodeError as error:
-        raise SettingsError(str(path), "is not UTF-8", "save it as UTF-8") from error
+        root = parse(above).registry.root
+        if root and not Path(root).is_absolute():
+            raise ValueError("registry.root must be an absolute path here: users may write into their config folders")
+    except ValueError as error:
+        raise SettingsError(str(managed), str(error), "see docs/settings.md") from error
     try:
-        return parse(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValueError) as error:
+        return parse(settings_managed.joined(settings_managed.read(path), above))
+    except ValueError as error:
         raise SettingsError(str(path), str(error), "see docs/settings.md") from error
 
 

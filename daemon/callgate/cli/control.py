@@ -55,13 +55,15 @@ def up(
         raise typer.BadParameter("--enforce and --observe exclude each other.")
     where = folders(os.environ)
     where.make()
-    changed = (enforce or observe) and background.set_mode(where, Mode.ENFORCE if enforce else Mode.OBSERVE)
-    if hooks is not None and background.set_hooks(where, hooks):
-        changed = True
-    changed = (http is not None and background.set_http(where, http)) or changed
+    if enforce or observe:
+        background.set_mode(where, Mode.ENFORCE if enforce else Mode.OBSERVE)
+    if hooks is not None:
+        background.set_hooks(where, hooks)
+    if http is not None:
+        background.set_http(where, http)
     started = background.ensure(where, os.environ, home)
     daemon = client()
-    if changed and not started:
+    if not started:  # the settings may have been edited, also by hand
         daemon.reload()
     report = daemon.wrap()
     routed = daemon.route_models() if model_channel else None

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from callgate import settings_managed
 from callgate.client import Client
 from callgate.model.call import Mode
 from callgate.model.errors import CallgateError, DaemonAwayError, SettingsError
-from callgate.settings import SETTINGS_MAX, load
+from callgate.settings import load
+from callgate.settings_managed import SETTINGS_MAX
 from callgate.system.files import locked, read_capped, replace_file
-from callgate.system.paths import Folders
+from callgate.system.paths import MANAGED, Folders
 from callgate.system.processes import is_same, process, start_time, unbroken
 
 START_TIME = 20.0
@@ -144,34 +146,31 @@ def _wait(ready: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def set_mode(where: Folders, mode: Mode) -> bool:
-    """Write the mode into the settings file, keeping everything else in it. True if that changed something."""
-    if load(where.settings).mode is mode:
-        return False
-    _set(where, "", "mode", mode.value)
-    return True
+def set_mode(where: Folders, mode: Mode) -> None:
+    """Write the mode into the settings file, keeping everything else in it."""
+    if load(where.settings).mode is not mode:
+        _set(where, "", "mode", mode.value)
 
 
-def set_hooks(where: Folders, install: bool) -> bool:
-    """Write into the settings file whether agents get hooks. True if that changed something."""
-    if load(where.settings).hooks.install is install:
-        return False
-    _set(where, "hooks", "install", install)
-    return True
+def set_hooks(where: Folders, install: bool) -> None:
+    """Write into the settings file whether agents get hooks."""
+    if load(where.settings).hooks.install is not install:
+        _set(where, "hooks", "install", install)
 
 
-def set_http(where: Folders, wrap: bool) -> bool:
-    """Write into the settings file whether entries of remote servers are wrapped. True if that changed something."""
-    if load(where.settings).http.wrap is wrap:
-        return False
-    _set(where, "http", "wrap", wrap)
-    return True
+def set_http(where: Folders, wrap: bool) -> None:
+    """Write into the settings file whether entries of remote servers are wrapped."""
+    if load(where.settings).http.wrap is not wrap:
+        _set(where, "http", "wrap", wrap)
 
 
 def _set(where: Folders, table: str, key: str, value: object) -> None:
     import tomlkit  # 50 ms that no other command needs
     from tomlkit.exceptions import TOMLKitError
 
+    name = f"{table}.{key}" if table else key
+    if name in settings_managed.named(settings_managed.read(MANAGED)):
+        raise SettingsError(name, f"is decided by the organisation, in {MANAGED}", "ask whoever keeps that file")
     try:
         text = read_capped(where.settings, SETTINGS_MAX).decode()
     except FileNotFoundError:

@@ -16,7 +16,7 @@ from callgate.service.registrar import Registrar
 from callgate.service.trusting import trust
 from callgate.settings import load
 from callgate.system.files import read_capped
-from callgate.system.paths import Folders, folders
+from callgate.system.paths import MANAGED, Folders, folders
 from callgate.wrap.hooker import FILE_MAX as HOOKS_FILE_MAX
 from callgate.wrap.hookjournal import HookJournal
 from callgate.wrap.journal import Journal
@@ -79,7 +79,8 @@ def _folders(where: Folders) -> Check:
 
 def _settings(where: Folders) -> Check:
     settings = load(where.settings)
-    source = str(where.settings) if where.settings.exists() else "all defaults"
+    files = [str(path) for path in (MANAGED, where.settings) if path.exists()]
+    source = " over ".join(files) or "all defaults"
     return Check("settings", "ok", f"mode {settings.mode.value}, on_doubt {settings.on_doubt.word} ({source})")
 
 

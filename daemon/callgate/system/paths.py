@@ -15,6 +15,15 @@ import platformdirs
 from callgate.model.errors import SettingsError
 from callgate.model.inventory import Surroundings
 
+MANAGED = (
+    Path(
+        {"darwin": "/Library/Application Support/Callgate", "win32": "C:/ProgramData/Callgate"}.get(
+            sys.platform, "/etc/callgate"
+        )
+    )
+    / "managed.toml"
+)
+"""The organisation's settings, put there by device management: an administrator's folder."""
 SOCKET_PATH_MAX = 100
 """Bytes. The kernel's sun_path holds 108 on Linux and 104 on macOS, the final NUL included."""
 
