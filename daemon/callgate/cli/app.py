@@ -7,6 +7,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from callgate import __version__
 from callgate.cli import (
+    approve,
     checkpoint,
     control,
     doctor,
@@ -63,6 +64,7 @@ for function in (
     doctor.doctor,
     control.allow,
     control.deny,
+    approve.approve,
     registry.request,
     control.discover,
     control.wrap,

@@ -121,6 +121,8 @@ def sign(
         return
     _changes(done["changes"], dry_run)
     _roles(done["roles"])
+    for note in done["notes"]:
+        say("[yellow]warning[/] {note}", note=note)
     missing = [one["role"] for one in done["roles"] if one["signed"] < one["threshold"]]
     if missing and not dry_run:
         say(
@@ -163,15 +165,21 @@ def rotate(
     drop: Annotated[list[str] | None, typer.Option("--drop", help="Id (or its start) of a key to revoke.")] = None,
     threshold: Annotated[int | None, typer.Option("--threshold", help="How many keys must sign from now on.")] = None,
     passphrase_fd: Secret = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Give a role a new key and revoke an old one; in force once signed and published."""
     from callgate.service import registry_admin as admin
 
     secret = admin.passphrase(os.environ, passphrase_fd)
-    done = admin.rotate(folder, role, keys, secret, drop or [], threshold)
+    done = admin.rotate(folder, role, keys, secret, drop or [], threshold, dry_run=dry_run)
     if as_json:
         show_json(done)
+        return
+    if dry_run:
+        gone = ", ".join(keyid[:12] for keyid in done["dropped"]) or "none"
+        say("would put a new key for {role} in {key}, and revoke {gone}", role=role, key=done["key"], gone=gone)
+        say("[dim]nothing was written[/]")
         return
     say("[green]●[/] {role}: new key {id} in [bold]{key}[/]", role=role, id=done["keyid"][:12], key=done["key"])
     for keyid in done["dropped"]:

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import CryptoSigner
 
-from callgate.model.errors import RegistryError
+from callgate.model.errors import CallgateError, RegistryError
 from callgate.model.identity import ServerIdentity
 from callgate.registry import keys
 from callgate.system.files import read_capped, replace_file
@@ -72,14 +72,22 @@ def read(path: Path) -> tuple[Request, str]:
         raise RegistryError(str(path), f"is no request ({error})", "`callgate request` writes them") from error
 
 
-def read_all(folder: Path) -> list[tuple[Path, Request, str]]:
-    """All requests in a folder, by file name. Raises RegistryError at the first that is not whole."""
+def read_all(folder: Path) -> tuple[list[tuple[Path, Request, str]], list[str]]:
+    """All requests in a folder, by file name, and in words those that are none: one machine's does not hold up the
+    others'. Raises RegistryError if there is no such folder.
+    """
     if not folder.is_dir():
         raise RegistryError(str(folder), "is no folder", "collect the machines' requests in one")
     paths = sorted(folder.glob("*.json"))
     if len(paths) > REQUESTS_MAX:
         raise RegistryError(str(folder), f"holds {len(paths):,} files", f"take {REQUESTS_MAX:,} at a time")
-    return [(path, *read(path)) for path in paths]
+    found, skipped = [], []
+    for path in paths:
+        try:
+            found.append((path, *read(path)))
+        except CallgateError as error:
+            skipped.append(str(error))
+    return found, skipped
 
 
 def _public(signer: CryptoSigner) -> str:

@@ -51,6 +51,7 @@ class Desktop:
         states = [state for _, state, _ in daemon.worker.states()]
         problems = list(daemon.worker.problems())
         problems += daemon.registry.problems
+        problems += policies.standing(daemon)
         problems += daemon.problems()
         if daemon.pins.store.problem:
             problems.append(daemon.pins.store.problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -150,8 +151,20 @@ def suspend(daemon: Running, minutes: int, why: str) -> Json:
     """Break-glass: suspend the policy for some minutes; 0 ends that. Raises CallgateError."""
     if not minutes:
         return {"ended": daemon.break_glass.end(), "suspended": None}
+    if daemon.registry.policies is None:
+        raise PolicyError("break-glass", "there is no policy in force that it could suspend")
     most = daemon.registry.options.break_glass_minutes
     return {"ended": False, "suspended": daemon.break_glass.begin(minutes, why, most)}
+
+
+def standing(daemon: Running) -> list[str]:
+    """That the policy is suspended, for people who ask what is wrong; empty if it holds."""
+    now = daemon.break_glass.state
+    if now is None:
+        return []
+    until = datetime.datetime.fromtimestamp(now["until"] / 10**9)
+    why = f"the policy is suspended until {until:%H:%M:%S} ({now['why']})"
+    return [f"{why}; `callgate policy break-glass --minutes 0` ends that"]
 
 
 def _tell(daemon: Running, detail: Json) -> None:

@@ -20,6 +20,7 @@ from callgate.model.call import Effect
 from callgate.model.errors import RegistryError
 from callgate.model.pin import Pins
 from callgate.policy import starting
+from callgate.policy.compiling import unpermitted
 from callgate.policy.terms import read
 from callgate.registry import (
     activation,
@@ -121,15 +122,16 @@ def add(
         before = _document(repository, canary)
         added = additions.Added(before)
         asked = []
+        read, odd = requests.read_all(request_folder) if request_folder is not None else ([], [])
         if source is not None:
             added = additions.add(before, _json(source), str(source), grant)
-        for path, request, key in requests.read_all(request_folder) if request_folder is not None else ():
+        for path, request, key in read:
             seen = {"servers": [{"identity": request.identity, "entry": request.name}]}
             added = additions.Added(additions.add(added.document, seen, str(path), grant).document, added.skipped)
             asked.append({"file": str(path), "key": key, "identity": request.identity, "why": request.why,
                           "user": request.user, "host": request.host, "time": request.time})  # fmt: skip
         changed = _edit(repository, added.document, canary, dry_run)
-    return {"changes": changed, "skipped": list(added.skipped), "requests": asked, "dry_run": dry_run}
+    return {"changes": changed, "skipped": [*odd, *added.skipped], "requests": asked, "dry_run": dry_run}
 
 
 def import_from(folder: Path, url: str, names: Sequence[str], given: Grant, *, canary: bool, dry_run: bool) -> Json:
@@ -185,14 +187,14 @@ def sign(folder: Path, key_places: Sequence[Path], secret: bytes | None, *, dry_
     """Sign what changed with the keys at hand. Raises RegistryError if a document makes no sense."""
     with _changing(folder) as repository:
         documents = repository.documents()
-        _validated(documents, str(repository.source))
+        warned = _validated(documents, str(repository.source))
         changed = changes.between(publishing.published_documents(repository), documents)
         due = signing.due(repository)
         if dry_run:
             states = [signing.state(repository, role, due.get(role, "")) for role in _existing(repository)]
         else:
             states = signing.sign(repository, keys.find(key_places, secret))
-    return {"changes": changed, "due": due, "roles": _roles(states), "dry_run": dry_run}
+    return {"changes": changed, "due": due, "roles": _roles(states), "notes": warned, "dry_run": dry_run}
 
 
 def publish(folder: Path, key_places: Sequence[Path], secret: bytes | None, to: Path | None, *, dry_run: bool) -> Json:
@@ -214,7 +216,14 @@ def publish(folder: Path, key_places: Sequence[Path], secret: bytes | None, to: 
 
 
 def rotate(
-    folder: Path, role: str, key_folder: Path, secret: bytes | None, drop: Sequence[str], threshold: int | None
+    folder: Path,
+    role: str,
+    key_folder: Path,
+    secret: bytes | None,
+    drop: Sequence[str],
+    threshold: int | None,
+    *,
+    dry_run: bool = False,
 ) -> Json:
     """Give a role a new key in place of those to be dropped (by default: the only one it has). Raises RegistryError."""
     with _changing(folder) as repository:
@@ -223,6 +232,10 @@ def rotate(
             raise RegistryError(role, f"has {len(held)} keys", "say by --drop which of them the new key replaces")
         dropped = [_one(held, start, role) for start in drop] if drop else held
         name = _free_name(key_folder, role)
+        if dry_run:
+            left = len(held) - len(dropped) + 1
+            said = {"keys": left, "key": str(key_folder / f"{name}{keys.SUFFIX}"), "dropped": dropped}
+            return {"role": role, **said, "dry_run": True}
         fresh = keys.make(key_folder, name, secret)
         above = rotation.change_keys(
             repository, role, add=[fresh.public_key], drop=dropped, threshold=threshold if threshold else None
@@ -293,13 +306,15 @@ def _edit(repository: Repository, document: Json, canary: bool, dry_run: bool) -
     return changes.between(before, after)
 
 
-def _validated(documents: Mapping[str, bytes], source: str) -> None:
-    """Compile what each ring of machines would get. Raises RegistryError."""
+def _validated(documents: Mapping[str, bytes], source: str) -> list[str]:
+    """Compile what each ring of machines would get, and say what its policy permits to nobody. Raises RegistryError."""
     stable = {path: data for path, data in documents.items() if not path.startswith(roles.CANARY)}
-    activation.compiled(stable, source, strict=True)
+    rings = [activation.compiled(stable, source, strict=True)]
     ring = {path.removeprefix(roles.CANARY): data for path, data in documents.items() if path not in stable}
     if ring:
-        activation.compiled(stable | ring, f"{source}, canary", strict=True)
+        rings.append(activation.compiled(stable | ring, f"{source}, canary", strict=True))
+    missing = [action for each in rings if each.policies for action in unpermitted(each.policies)]
+    return [f"no policy permits {action}: machines that take this will deny all of them" for action in set(missing)]
 
 
 def _existing(repository: Repository) -> list[str]:

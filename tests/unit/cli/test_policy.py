@@ -139,10 +139,12 @@ def test_replay_counts_and_lists_what_would_change_and_changes_nothing(enforcing
 
 
 def test_break_glass_suspends_says_so_and_ends(enforcing: Cli, files: Path) -> None:
+    assert "no policy in force" in enforcing("policy", "break-glass", "--minutes", "5", "--why", "x").line
     enforcing.good("policy", "set", str(files / "good.cedar"))
     assert "reason" in enforcing("policy", "break-glass", "--minutes", "5").line
     assert "60 minutes" in enforcing("policy", "break-glass", "--minutes", "61", "--why", "x").line
     assert "suspended until" in enforcing.good("policy", "break-glass", "--minutes", "5", "--why", "release").out
+    assert "suspended until" in (told := enforcing.good("status").out) and "release" in told
     assert called(enforcing, "id_rsa")[0]
     row = enforcing.place.rows(kind="call.asked")[-1]
     assert row["rule"] == "policy.suspended" and "policy:no-keys would deny" in row["reason"]

@@ -255,6 +255,11 @@ def test_a_registry_is_made_signed_and_verified_by_the_owners_commands(tmp_path:
     with pytest.raises(RegistryError, match="say by --drop"):
         admin.rotate(folder, "root", key_folder, b"secret", [], None)
     start = seen["keys"]["root"][0][:8]
+    before = sorted(path.name for path in key_folder.iterdir())
+    would = admin.rotate(folder, "root", key_folder, b"secret", [start], None, dry_run=True)
+    assert would["dropped"] == seen["keys"]["root"][:1]
+    assert sorted(path.name for path in key_folder.iterdir()) == before
+    assert admin.verify(str(folder), None, canary=False)["keys"] == seen["keys"]
     assert admin.rotate(folder, "root", key_folder, b"secret", [start], None)["dropped"] == seen["keys"]["root"][:1]
     with pytest.raises(RegistryError, match="is 0 of the keys"):
         admin.rotate(folder, "root", key_folder, b"secret", ["zz"], None)
@@ -294,3 +299,16 @@ def test_a_registry_that_was_made_halfway_is_made_anew(tmp_path: Path) -> None:
     made.put(roles.SERVERS, b'{"servers": []}')
     signing.sign(made, {key.public_key.keyid: key})
     publishing.publish(made, {key.public_key.keyid: key})
+
+
+def test_a_policy_that_permits_nobody_anything_is_signed_with_a_warning(tmp_path: Path) -> None:
+    folder, key_folder = tmp_path / "org", tmp_path / "keys"
+    admin.init(folder, key_folder, None, root=(1, 1), targets=(1, 1), timestamp_days=1)
+    policy = folder / "source" / roles.POLICY
+    policy.parent.mkdir()
+    policy.write_text('@id("calls") permit(principal, action == Callgate::Action::"mcp:tools/call", resource);')
+    for dry_run in (True, False):
+        notes = admin.sign(folder, [key_folder], None, dry_run=dry_run)["notes"]
+        assert len(notes) == 1 and "server:launch" in notes[0]
+    policy.write_text('@id("all") permit(principal, action, resource);')
+    assert admin.sign(folder, [key_folder], None, dry_run=False)["notes"] == []

@@ -19,7 +19,10 @@ def test_a_request_is_read_as_it_was_written_and_names_its_machine(tmp_path: Pat
     assert first != second
     (one, key), (other, same) = requests.read(first), requests.read(second)
     assert one == ASKED and other.identity == ASKED.identity and key == same, "one machine, one key"
-    assert [path for path, _, _ in requests.read_all(tmp_path / "requests")] == sorted([first, second])
+    (tmp_path / "requests" / "0.json").write_text("{}")
+    found, skipped = requests.read_all(tmp_path / "requests")
+    assert [path for path, _, _ in found] == sorted([first, second])
+    assert len(skipped) == 1 and "is no request" in skipped[0], "one machine does not hold up the others"
 
 
 def vars_of(request: Request) -> dict[str, object]:
