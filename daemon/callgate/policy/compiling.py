@@ -52,11 +52,14 @@ def compile_policies(text: str) -> Policies | tuple[Mistake, ...]:
     return tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
+NEEDING = tuple(action for action in ACTIONS if action != BUILTIN)
+"""Actions that nothing allows but a permit."""
+
+
 def unpermitted(policies: Policies) -> list[str]:
     """The actions that no policy permits, whatever the request. The agents' own tools need no permit."""
-    needing = [action for action in ACTIONS if action != BUILTIN]
     return [
-        action for action in needing if not any(one.permits and one.scope.concerns(action) for one in policies.policies)
+        action for action in NEEDING if not any(one.permits and one.scope.concerns(action) for one in policies.policies)
     ]
 
 

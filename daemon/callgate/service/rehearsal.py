@@ -8,10 +8,9 @@ import time
 from callgate.audit.store import Filter, Reader
 from callgate.policy.allowlist import Allowlist
 from callgate.policy.cedar import Policies
-from callgate.policy.compiling import unpermitted
+from callgate.policy.compiling import NEEDING, unpermitted
 from callgate.policy.facts import Moment
 from callgate.policy.replay import KINDS, Machine, Replayed, replay
-from callgate.policy.schema import ACTIONS
 from callgate.system.accounts import account
 
 LAST = 1000
@@ -41,7 +40,7 @@ def moment(nanoseconds: int) -> Moment:
 
 def fear(candidate: Policies, found: Replayed) -> str:
     """What is to be feared of a policy after its rehearsal, "" if nothing is."""
-    if len(unpermitted(candidate)) == len(ACTIONS):
+    if len(unpermitted(candidate)) == len(NEEDING):
         return "it permits nothing at all"
     if found.denies_everything:
         return f"it denies all of the last {found.questions:,} calls and launches that were let through or asked about"

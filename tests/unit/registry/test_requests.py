@@ -43,7 +43,7 @@ def test_a_request_that_was_changed_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_request_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.json").write_bytes(data)
     with pytest.raises(CallgateError, match=r"x\.json"):
-        requests.read_all(tmp_path)
+        requests.read(tmp_path / "x.json")
 
 
 @pytest.mark.parametrize("payload", ["{}", "7", "not json", json.dumps({**vars_of(ASKED), "identity": "what:ever"})])
