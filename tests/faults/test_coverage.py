@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 from callgate.model.errors import DaemonAwayError
 from installation import Installation
-from shimmed import peer
+from shimmed import Shimmed, peer, refusal
+from until import until
 
 pytestmark = [
     pytest.mark.timeout(240),
@@ -230,3 +233,38 @@ def test_a_proof_that_is_too_old_is_none(site: Covered) -> None:
     site.settle(site.folders.settings.read_text().replace("prove = false", "prove = false\nproof_valid = 0"))
     site.client.reload()
     assert not {site.states(site.client.coverage())[channel] for channel in CHANNELS} & set(PROVED)
+
+
+def test_after_up_canaries_are_tried_without_being_asked_for() -> None:
+    with Covered() as site:
+        site.settle(site.folders.settings.read_text().replace("prove = false", "prove = true"))
+        site.up()
+        until(lambda: len(site.rows(kind="canary.refused")) >= len(CHANNELS), "canaries", 120)
+        until(lambda: site.client.status()["parts"]["coverage"].get("enforced") == len(CHANNELS), "the proofs", 60)
+        assert site.client.status()["problems"] == []
+
+
+def test_doctor_proves_and_fails_where_a_canary_was_not_refused(site: Covered) -> None:
+    command = [sys.executable, "-m", "callgate.cli.main", "doctor", "--prove", "--json"]
+    good = subprocess.run(command, env=site.env, capture_output=True, timeout=120, check=False)
+    checks = [one for one in json.loads(good.stdout)["checks"] if one["check"] == "coverage"]
+    assert [one["grade"] for one in checks].count("ok") == len(CHANNELS)
+    assert good.returncode == 0, good.stdout
+    (site.folders.data / "hooks" / "claude-code").unlink()
+    bad = subprocess.run(command, env=site.env, capture_output=True, timeout=120, check=False)
+    failed = [one["found"] for one in json.loads(bad.stdout)["checks"] if one["grade"] == "fail"]
+    assert bad.returncode == 1
+    assert any("tools PreToolUse: unproved: the canary failed" in found for found in failed)
+
+
+def test_an_agent_that_calls_a_canarys_name_is_refused_in_observe_mode_too() -> None:
+    with Covered("observe") as site:
+        site.up()
+        command = site.entry()
+        with Shimmed([command["command"], *command["args"]], env=site.env) as shim:
+            assert "canary" in refusal(shim.call(1, "callgate_canary_0"))
+            assert "callgate_canary_0" not in json.dumps(shim.call(2, "log"))
+            shim.close()
+            shim.ended()
+        assert [row["effect"] for row in site.rows(kind="canary.refused")] == ["deny"]
+        assert site.states(site.client.coverage())["stdio"] == "unproved"

@@ -28,8 +28,10 @@ from callgate.system.sockets import Peer
 
 log = logging.getLogger(__name__)
 
-LOOK = 15.0
-"""Seconds between two looks whether all proofs hold."""
+LOOK = 10.0
+"""Seconds between two looks whether something is to be tried."""
+FULL = 300.0
+"""Seconds after which all files are read, though no config has changed: launchers, hooks and addresses may have."""
 SETTLE = 10.0
 """Seconds for which a way must have stood as it is before it is tried: files are often written several times."""
 RENEW = 2 * 3600 * 10**9
@@ -58,6 +60,9 @@ class Coverage(Part):
         self._cells: dict[tuple[str, Channel], State] = {}
         self._failed: dict[Key, str] = {}
         self._trying = False
+        self._seen: tuple[object, ...] = ()
+        self._full = 0.0
+        self._pending = True
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="callgate-coverage", daemon=True)
@@ -118,9 +123,15 @@ class Coverage(Part):
 
     def _look(self) -> None:
         """Try what is due, and say what has changed."""
+        daemon, moment = self._daemon, time.monotonic()
+        found = daemon.worker.inventory
+        seen = (found.agents, found.entries, daemon.settings)
+        if seen == self._seen and not self._pending and moment < self._full:
+            return
         with self._lock:
-            trials = self._ways.all(self._daemon.worker.inventory)
-            due = self._due(trials) if self._daemon.settings.coverage.prove else []
+            self._seen, self._full = seen, moment + FULL
+            trials = self._ways.all(found)
+            due = self._due(trials) if daemon.settings.coverage.prove else []
             for trial in due:
                 if self._stopped.is_set():
                     return
@@ -131,12 +142,10 @@ class Coverage(Part):
         now, moment = time.time_ns(), time.monotonic()
         stood = {(trial.way.key, trial.way.seal): moment for trial in trials if trial.go is not None}
         self._since = {one: self._since.get(one, moment) for one in stood}
-        settled = [
-            trial
-            for trial in trials
-            if trial.go is not None and moment - self._since[trial.way.key, trial.way.seal] >= SETTLE
-        ]
-        return [trial for trial in settled if self._is_due(trial, now)]
+        due = [trial for trial in trials if trial.go is not None and self._is_due(trial, now)]
+        settled = [trial for trial in due if moment - self._since[trial.way.key, trial.way.seal] >= SETTLE]
+        self._pending = len(settled) < len(due)
+        return settled
 
     def _is_due(self, trial: Trial, now: int) -> bool:
         proof = self._proofs.get(trial.way.key)

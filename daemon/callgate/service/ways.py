@@ -58,6 +58,8 @@ class Ways:
     def __init__(self, daemon: Running) -> None:
         self._daemon = daemon
         self._routing = Routing(daemon.folders.data / "models", daemon.around, daemon.loopback.port)
+        self._documents: dict[str, object] = {}
+        """Each file once for one look."""
 
     def all(self, found: Inventory) -> list[Trial]:
         """All ways of all agents in an inventory."""
@@ -65,6 +67,7 @@ class Ways:
         agents = [agent for agent in ALL if agent.id in here]
         states = {(e.agent, e.file.path, e.at): why for e, _, why in self._daemon.worker.states()}
         own = self._own()
+        self._documents.clear()
         trials = [
             (self._remote if entry.transport is Transport.HTTP else self._local)(
                 entry, own, states.get((entry.agent, entry.file.path, entry.at), "")
@@ -205,12 +208,16 @@ class Ways:
     def _environment(self, entry: Entry) -> dict[str, str]:
         """What the agent starts it with, as far as it stands in the file as it is; references are left out."""
         env = dict(self._daemon.around.env) | {"HOME": self._daemon.around.home}
-        try:
-            document = parse(read_capped(Path(entry.file.path), FILE_MAX), entry.file.format)
-        except (CallgateError, OSError, ValueError, RecursionError):
+        path = entry.file.path
+        if not entry.env_names:
             return env
+        if path not in self._documents:
+            try:
+                self._documents[path] = parse(read_capped(Path(path), FILE_MAX), entry.file.format)
+            except (CallgateError, OSError, ValueError, RecursionError):
+                self._documents[path] = {}
         names = {name for name in entry.env_names if name and "=" not in name and "\0" not in name}
-        for one in _mappings(value_at(document, entry.at)):
+        for one in _mappings(value_at(self._documents[path], entry.at)):
             env |= {name: one[name] for name in names if isinstance(one.get(name), str) and "${" not in one[name]}
         return {name: value for name, value in env.items() if "\0" not in value}
 
