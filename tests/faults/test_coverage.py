@@ -6,13 +6,13 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from callgate.model.errors import DaemonAwayError
+from command import COMMAND
 from installation import Installation
 from shimmed import Shimmed, peer, refusal
 from until import until
@@ -245,7 +245,7 @@ def test_after_up_canaries_are_tried_without_being_asked_for() -> None:
 
 
 def test_doctor_proves_and_fails_where_a_canary_was_not_refused(site: Covered) -> None:
-    command = [sys.executable, "-m", "callgate.cli.main", "doctor", "--prove", "--json"]
+    command = [COMMAND, "doctor", "--prove", "--json"]
     good = subprocess.run(command, env=site.env, capture_output=True, timeout=120, check=False)
     checks = [one for one in json.loads(good.stdout)["checks"] if one["check"] == "coverage"]
     assert [one["grade"] for one in checks].count("ok") == len(CHANNELS)
