@@ -6,14 +6,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ground.agents import AGENTS, ENTRY, Agent, run
 from ground.model import Scenario, ScriptedModel
 from ground.product import Product
+from ground.shells import SHELLS, prepared
 from ground.toolbox import node_server
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(300)]
@@ -25,31 +24,6 @@ forbid(principal, action == Callgate::Action::"builtin:call", resource) when { c
 """
 
 
-@dataclass(frozen=True)
-class Shell:
-    """How an agent's own shell is called, and what its command line needs for that."""
-
-    tool: str
-    field: str
-    many: bool = False
-    arguments: tuple[str, ...] = ()
-    tells: bool = True
-    """The model is told why it was refused."""
-
-    def call(self, command: str) -> dict[str, Any]:
-        said: dict[str, Any] = {self.field: [command] if self.many else command}
-        return said if self.many or self.field == "cmd" else said | {"description": "run it"}
-
-
-SHELLS = {
-    "claude-code": Shell("Bash", "command", arguments=("--allowedTools", f"Bash,mcp__{ENTRY}__echo")),
-    "codex": Shell("exec_command", "cmd", arguments=("--dangerously-bypass-hook-trust",)),
-    "gemini-cli": Shell("run_shell_command", "command"),
-    "copilot-cli": Shell("bash", "command"),
-    "opencode": Shell("bash", "command"),
-    "qwen-code": Shell("run_shell_command", "command"),
-    "cline": Shell("run_commands", "commands", many=True, tells=False),
-}
 each_agent = pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.id)
 
 
@@ -58,14 +32,6 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="cg-home-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def prepared(agent: Agent) -> Agent:
-    """The agent with the arguments that its hooks and its shell need."""
-    more = SHELLS[agent.id].arguments
-    if agent.id == "claude-code":
-        return replace(agent, arguments=(*agent.arguments[:2], *more))
-    return replace(agent, arguments=(*agent.arguments[:-1], *more, agent.arguments[-1]) if more else agent.arguments)
 
 
 def governed(agent: Agent, home: Path, product: Product, model: ScriptedModel) -> None:

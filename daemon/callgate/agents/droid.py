@@ -32,7 +32,6 @@ AGENT = Agent(
         ),
         names=Names("", "___", sure=False),
         spot=Spot("~/.factory/settings.json", Layout.GROUPS, hidden_by="~/.factory/hooks.json"),
-        proven=True,
     ),
     docs="https://docs.factory.ai/cli/configuration/mcp",
 )

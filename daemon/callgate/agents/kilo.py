@@ -54,7 +54,7 @@ AGENT = Agent(
             unwrappable=NEEDS_ROOT,
         ),
     ),
-    hooks=plugin(f"{_HOME}/plugin", proven=True),
+    hooks=plugin(f"{_HOME}/plugin", proven=False),
     knobs=(Knob((f"{_HOME}/kilo.jsonc", f"{_HOME}/kilo.json"), Format.JSONC, ("provider", ANY, "options", "baseURL")),),
     ways=Ways(homes=(Home("XDG_CONFIG_HOME", "~/.config"),)),
     docs="https://kilo.ai/docs/automate/mcp/using-in-kilo-code",

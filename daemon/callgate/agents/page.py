@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from callgate.agents import ALL
 from callgate.agents.adapter import Agent, Paths, Place
+from callgate.agents.hooking import Hooks
 from callgate.model.inventory import Scope
 
 _HEAD = """\
@@ -16,10 +17,11 @@ _HEAD = """\
 Written by `python -m callgate.agents.page > docs/agents.md` from the files in `daemon/callgate/agents/`; do not edit by
 hand. [How to add an agent](adding-an-agent.md).
 
-"Wrapped" means that Callgate rewrites the entry so that the server starts behind the gate. Only local (stdio) servers
-can be wrapped; a remote server (HTTP) is found and reported. A file under version control is never changed: where the
-agent lets a file of the user's own override the project's entries ("shadowed"), that is used, else the entry is
-reported. Everything that is not wrapped is shown by `callgate servers`, with the reason.
+"Wrapped" means that Callgate rewrites the entry so that the server starts behind the gate. That can be done for local
+(stdio) servers, and for remote ones ([HTTP](http.md)) without OAuth. A file under version control is never changed: if
+the agent lets a file of the user's own override the project's entries ("shadowed"), that is used, else the entry is
+reported. Everything that is not wrapped is shown by `callgate servers`, with the reason. [Hooks](hooks.md) put the
+agent's own tools behind the gate; "open" means that the agent runs a tool when the hook itself fails.
 
 `~` is the home, `${NAME:-other}` the environment variable NAME or, if it is not set, `other`; `*` is any name.
 """
@@ -34,7 +36,7 @@ _WORDS = {
 
 def render(agents: Sequence[Agent] = ALL) -> str:
     """The page, as Markdown."""
-    lines = [_HEAD, "| agent | wrapped | read and reported | not to be found on disk |", "| --- | --- | --- | --- |"]
+    lines = [_HEAD, "| agent | wrapped | read and reported | hooks | not to be found on disk |", "| --- " * 5 + "|"]
     lines += [_overview(agent) for agent in agents]
     for agent in agents:
         lines += ["", *_section(agent)]
@@ -45,7 +47,9 @@ def _overview(agent: Agent) -> str:
     wrapped = sorted({_WORDS[place.scope] for place in agent.places if place.unwrappable is None}, reverse=True)
     reported = sorted({_WORDS[place.scope] for place in agent.places if place.unwrappable is not None})
     anchor = re.sub(r"[^a-z0-9 -]", "", agent.name.lower()).replace(" ", "-")
-    return _row(f"[{agent.name}](#{anchor})", ", ".join(wrapped), ", ".join(reported) or "-", agent.blind or "-")
+    hooks = agent.hooks
+    word = "-" if hooks is None else "yes, fails " + ("open" if hooks.fails.startswith("open") else "closed")
+    return _row(f"[{agent.name}](#{anchor})", ", ".join(wrapped), ", ".join(reported) or "-", word, agent.blind or "-")
 
 
 def _section(agent: Agent) -> Iterator[str]:
@@ -57,6 +61,15 @@ def _section(agent: Agent) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for place in agent.places:
         yield _row(_WORDS[place.scope], _files(place.paths), place.format.value, _wrapped(agent, place))
+    if agent.hooks is not None:
+        yield from ("", _hooks(agent.hooks))
+
+
+def _hooks(hooks: Hooks) -> str:
+    spots = [f"`{hooks.spot.path}`", *([f"`{hooks.managed.path}` for an administrator"] if hooks.managed else [])]
+    seen = "seen with the real agent" if hooks.proven else "from its documentation"
+    said = [f"Hooks: in {', '.join(spots)} ({seen}). When the hook itself fails: {hooks.fails}."]
+    return " ".join([*said, *(text for text in (hooks.spot.trust, hooks.note) if text)])
 
 
 def _wrapped(agent: Agent, place: Place) -> str:

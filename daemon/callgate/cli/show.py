@@ -53,6 +53,15 @@ def status(as_json: AsJson = False) -> None:
     )
     states = ", ".join(f"{count} {state}" for state, count in found["servers"].items()) or "none found"
     say("agents    {agents}, server entries: {states}", agents=found["agents"], states=states)
+    said = {state: ", ".join(agents) for state, agents in found["hooks"].items()}
+    if said:
+        words = {
+            "installed": "{agents}",
+            "absent": "[yellow]not installed[/] in {agents}",
+            "left": "[yellow]left[/] {agents}",
+        }
+        for state, agents in said.items():
+            say("hooks     " + words[state], agents=agents)
     say("shims     {shims} running now", shims=found["shims"])
     rules = found["registry"]
     say("registry  {count}", count=plural(rules["approvals"], "entry"))

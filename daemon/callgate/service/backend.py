@@ -69,6 +69,7 @@ class Desktop:
             "durability": daemon.settings.audit.durability.value,
             "agents": len(inventory.agents),
             "servers": {state: states.count(state) for state in sorted(set(states))},
+            "hooks": daemon.worker.hooking.count(inventory, daemon.settings),
             "skipped": len(inventory.skipped),
             "shims": len(daemon.listener.desk.sessions),
             "registry": daemon.registry.facts(),

@@ -39,6 +39,17 @@ class Hooking:
         with self._wrapper.alone():
             return Report((*self._hooker.install(missing, managed=managed), *self._hooker.refresh(left)))
 
+    def preview(self, found: Inventory, settings: Settings, agent: str | None = None) -> Report:
+        """What `put` would do."""
+        if not settings.hooks.install:
+            return self.preview_removal(agent)
+        agents = [each for each in self._agents(found) if agent in (None, each)]
+        return Report(tuple(self._hooker.preview(agents, managed=settings.hooks.managed)))
+
+    def preview_removal(self, agent: str | None, *, whole: bool = False) -> Report:
+        """What `take` would do."""
+        return Report(tuple(self._hooker.preview_removal(agent, whole=whole)))
+
     def take(self, agent: str | None, *, whole: bool = False) -> Report:
         """Take the hooks (of one agent) out; `whole` means those in other homes too."""
         with self._wrapper.alone():
@@ -47,6 +58,14 @@ class Hooking:
     def states(self, found: Inventory, settings: Settings) -> list[dict[str, str]]:
         """Per agent that has hooks: whether ours are installed, where, and what the user should know."""
         return self._hooker.states(self._agents(found), managed=settings.hooks.managed)
+
+    def count(self, found: Inventory, settings: Settings) -> dict[str, list[str]]:
+        """The agents that have hooks, by the state of ours; one that lacks some is not `installed`."""
+        by: dict[str, str] = {}
+        for one in self.states(found, settings):
+            if by.get(one["agent"], "installed") == "installed":
+                by[one["agent"]] = one["state"]
+        return {state: [agent for agent in by if by[agent] == state] for state in sorted(set(by.values()))}
 
     def watched(self, found: Inventory, settings: Settings) -> tuple[list[str], set[str]]:
         """Folders and names of files in which somebody may remove our hooks."""

@@ -186,7 +186,8 @@ class Worker:
                 self._recover()
             self.look("asked")
             if dry_run:
-                return report_json(self._wrapper.preview(self._plan), agent)
+                hooks = self.hooking.preview(self.inventory, self.settings, agent)
+                return report_json(Report((*self._wrapper.preview(self._plan).items, *hooks.items)), agent)
             entries = [one.entry for one in self._plan.wrappings if agent in (None, one.entry.agent)]
             done = self._wrap(entries)
             hooked = self._hook((), agent or "")
@@ -200,7 +201,9 @@ class Worker:
         with self._lock:
             self.look("asked")
             if dry_run:
-                return report_json(self._wrapper.preview_unwrap(agent, self.inventory.entries, whole=whole))
+                hooks = self.hooking.preview_removal(agent, whole=whole)
+                files = self._wrapper.preview_unwrap(agent, self.inventory.entries, whole=whole)
+                return report_json(Report((*hooks.items, *files.items)))
             wanted = self._wanted()
             self._want(
                 {"on": False, "except": []}

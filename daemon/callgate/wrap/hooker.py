@@ -78,7 +78,7 @@ class Hooker:
         those in other homes too.
         """
         items: list[Item] = []
-        ours = [one for one in self._journal.records() if agent in (None, one.agent) and (whole or self._at_home(one))]
+        ours = self._ours(agent, whole)
         for record in ours:
             items += self._remove(record)
         made = {folder for record in ours for folder in record.made}
@@ -90,6 +90,24 @@ class Hooker:
         for name in gone - left:
             retire_launcher(self._folders, name, next(each.hooks for each in ALL if each.id == name))
         return items
+
+    def preview(self, agents: Sequence[str], *, managed: bool = False) -> list[Item]:
+        """What `install` would do, as far as can be said without doing it."""
+        would = {"absent": Did.HOOKED, "left": Did.LEFT}
+        states = self.states(agents, managed=managed)
+        return [
+            Item(one["file"], one["agent"], NAME, would[one["state"]], one["why"] or one["trust"])
+            for one in states
+            if one["state"] in would
+        ]
+
+    def preview_removal(self, agent: str | None = None, *, whole: bool = False) -> list[Item]:
+        """What `remove` would take hooks out of."""
+        return [Item(record.target, record.agent, NAME, Did.UNHOOKED) for record in self._ours(agent, whole)]
+
+    def _ours(self, agent: str | None, whole: bool) -> list[HookRecord]:
+        records = self._journal.records()
+        return [one for one in records if agent in (None, one.agent) and (whole or self._at_home(one))]
 
     def _at_home(self, record: HookRecord) -> bool:
         """Is it a file of this home, or one of no home (an administrator's)?"""

@@ -28,3 +28,18 @@ def _problem() -> str:
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
     return done.stderr.strip() if done.returncode else ""
+
+
+_OWN = 'mount -t tmpfs etc "$0" && cp -a /etc/. "$0" && mount --bind "$0" /etc && exec "$@"'
+
+
+def writable(folder: Path) -> list[str]:
+    """What to put in front of a command line so that it has an /etc of its own that it may write to; skips likewise."""
+    if problem := _problem():
+        absent(f"no private mount namespace can be had here: {problem}")
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", _OWN, str(folder)]
+
+
+def beside(pid: int, folder: Path) -> list[str]:
+    """What to put in front of a command line so that it sees the /etc of that process."""
+    return ["nsenter", "--target", str(pid), "--mount", f"--wd={folder}"]

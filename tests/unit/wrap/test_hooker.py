@@ -53,6 +53,17 @@ def test_what_is_installed_is_seen_and_removed_without_a_trace(home: Home, agent
     assert "lets everything pass" in launcher.read_text()
 
 
+def test_a_preview_names_what_would_be_done_and_does_nothing(home: Home) -> None:
+    (would,) = home.hooker.preview(["claude-code"])
+    assert (would.done, would.file) == (Did.HOOKED, str(home.path / ".claude" / "settings.json"))
+    assert home.hooker.preview_removal() == [] and home.files() == {}
+    home.hooker.install(["claude-code"])
+    assert home.hooker.preview(["claude-code"]) == []
+    before = home.files()
+    (would,) = home.hooker.preview_removal("claude-code")
+    assert would.done is Did.UNHOOKED and home.files() == before
+
+
 @pytest.mark.parametrize(
     ("agent", "name"),
     [
