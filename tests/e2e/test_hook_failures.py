@@ -56,6 +56,7 @@ def test_a_hook_that_fails_lets_the_tool_run_or_not_as_the_page_says(agent: Agen
                 launcher.write_text(script)
                 launcher.chmod(0o700)
             run(prepared(agent), home, model.url)
+            print(f"{agent.id}: {fault}: {'ran' if made.exists() else 'stopped'}", flush=True)
             if not made.exists():
                 stopped.add(fault)
             made.unlink(missing_ok=True)
