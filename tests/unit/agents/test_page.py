@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def test_an_agent_has_its_section_with_all_its_files(agent: Agent) -> None:
             assert f"`{template.replace('{project}', '<project>')}`" in page
 
 
-def test_every_row_of_a_table_has_four_cells() -> None:
-    rows = [line for line in render().splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
+    lines = [0 if line[:1] != "|" else len(re.findall(r"(?<!\\)\|", line)) for line in render().splitlines()]
+    assert set(lines) == {0, 5, 6}
+    assert all(0 in pair or len(set(pair)) == 1 for pair in itertools.pairwise(lines))
+
+
+def test_an_agent_with_hooks_says_where_they_are_and_what_happens_when_they_fail() -> None:
+    for agent in ALL:
+        if agent.hooks is not None:
+            assert f"Hooks: in `{agent.hooks.spot.path}`" in render([agent])
+            assert f"When the hook itself fails: {agent.hooks.fails}." in render([agent])

@@ -49,6 +49,7 @@ def test_status_says_what_is_governed(running: Cli) -> None:
     status = running.good("status", "--json").json
     assert status["mode"] == "observe" and status["servers"] == {"wrapped": 6} and status["agents"] >= 2
     assert status["pid"] == running.place.pid
+    assert "claude-code" in status["hooks"]["installed"]
     assert "nothing is blocked" in running.good("status").out
 
 
