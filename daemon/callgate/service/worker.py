@@ -189,10 +189,9 @@ class Worker:
                 hooks = self.hooking.preview(self.inventory, self.settings, agent)
                 return report_json(Report((*self._wrapper.preview(self._plan).items, *hooks.items)), agent)
             entries = [one.entry for one in self._plan.wrappings if agent in (None, one.entry.agent)]
-            done = self._wrap(entries)
-            hooked = self._hook((), agent or "")
+            items = (*self._wrap(entries).items, *self._hook((), agent or "").items)
             self.hooking.learn(self.states(), self.identity)
-            return report_json(Report((*done.items, *hooked.items)), agent)
+            return report_json(Report(items), agent)
 
     def unwrap(self, agent: str | None = None, *, dry_run: bool = False, whole: bool = True) -> Json:
         """Give files back (of one agent), and leave them alone from now on. The report as JSON. `whole` means the files
@@ -201,9 +200,8 @@ class Worker:
         with self._lock:
             self.look("asked")
             if dry_run:
-                hooks = self.hooking.preview_removal(agent, whole=whole)
                 files = self._wrapper.preview_unwrap(agent, self.inventory.entries, whole=whole)
-                return report_json(Report((*hooks.items, *files.items)))
+                return report_json(Report((*self.hooking.preview_removal(agent, whole=whole).items, *files.items)))
             wanted = self._wanted()
             self._want(
                 {"on": False, "except": []}
@@ -212,8 +210,7 @@ class Worker:
             )
             self._recover()
             taken = self.hooking.take(agent, whole=whole)
-            report = self._wrapper.unwrap(agent, self.inventory.entries, whole=whole)
-            report = Report((*taken.items, *report.items))
+            report = Report((*taken.items, *self._wrapper.unwrap(agent, self.inventory.entries, whole=whole).items))
             self._owner.record(self._report_events(report))
             self.look("asked")
             return report_json(report)
