@@ -65,12 +65,16 @@ class Client:
         return self._get("/v1/inventory", {"fresh": "1"} if fresh else {})
 
     def events(self, filters: Mapping[str, str | int]) -> list[Answer]:
-        """Rows of the log; the filters are those of `callgate log`."""
+        """Rows of the log; the filters are those of `callgate log`. In a large log perhaps not all: see `search`."""
         found: list[Answer] = self._get("/v1/events", filters)["events"]
         return found
 
+    def search(self, filters: Mapping[str, str | int]) -> Answer:
+        """The same (`events`), and how far the daemon has `looked`: `upto` a row (0: all), of `first` to `last`."""
+        return self._get("/v1/events", filters)
+
     def usage(self, query: Mapping[str, str | int]) -> Answer:
-        """Calls, verdicts, bytes and time `by` user, agent, server or tool, of a time (`since`, `until`)."""
+        """Calls, verdicts, bytes, tokens and time `by` user, agent, model, server or tool (`since`, `until`)."""
         return self._get("/v1/usage", query)
 
     def tree(self, session: str = "") -> Answer:

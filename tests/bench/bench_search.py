@@ -82,6 +82,10 @@ def searches(path: Path) -> None:
     def newest(**fields: object) -> Callable[[], object]:
         return lambda: list(reader.rows(Filter(limit=50, newest_first=True, **fields)))  # type: ignore[arg-type]
 
+    def first_answer() -> object:
+        """What `callgate log --text` shows before it asks for more."""
+        return reader.search(Filter(limit=50, newest_first=True, text="nowhere to be found"), 0.8).upto
+
     timed("newest 50", newest())
     timed("50 denials", newest(effect="deny"))
     timed("a tool that was called once", newest(tool="rare_tool"))
@@ -94,6 +98,7 @@ def searches(path: Path) -> None:
     timed("usage of all", lambda: usage(reader))
     timed("usage of 30 days", lambda: usage(reader, now - 30 * DAY))
     timed("text that is nowhere, in a day", newest(text="nowhere to be found", since=now - DAY))
+    timed("the first answer to that text, of all rows", first_answer)
     timed("text that is nowhere", newest(text="nowhere to be found"), rounds=1)
 
 

@@ -18,7 +18,7 @@ from callgate.audit.opening import mark
 from callgate.audit.proofs import reading
 from callgate.audit.searching import BLOCK, Block, Reached, SearchIndex, Wanted
 from callgate.audit.signed import Comparison
-from callgate.audit.tally import Awaited, Combination, Tally, plain
+from callgate.audit.tally import QUESTIONS, Awaited, Combination, Tally, plain
 from callgate.model.event import Event, Row
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ ABOUT_MAX = 1000
 """Rows of one call or thing that are shown together."""
 RECENT_ROWS = 100_000
 """Rows, newest last, among which `recent` looks."""
+SLICE = 8 * BLOCK
+"""Rows that a bounded search reads before it looks at the clock."""
 DAY = 24 * 3600 * 10**9
 """Nanoseconds."""
 
@@ -61,6 +63,15 @@ class Filter:
     newest_first: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search has found so far."""
+
+    rows: list[Row]
+    upto: int
+    """The row up to which it has looked, in the order of looking; what comes after was not looked at. 0: all was."""
+
+
 _EXACT = ("session", "user", "agent", "server", "entry", "tool", "effect", "kind", "rule", "uid")
 
 
@@ -81,6 +92,22 @@ class Reader:
             found = (one for low, high in stretches for one in database.query(*_select(wanted, low, high)))
             rows = map(_row, found)
             yield from itertools.islice((row for row in rows if _passes(row, wanted)), wanted.limit or None)
+
+    def search(self, wanted: Filter, seconds: float) -> Searched:
+        """The same rows, as many as are found within that time. Raises AuditError."""
+        deadline = time.monotonic() + seconds
+        found: list[Row] = []
+        with self._asked() as database:
+            last = opening.last_row(database.conn)[0]
+            for low, high in _slices(_stretches(database, self.index, wanted), last, wanted.newest_first):
+                rows = map(_row, database.query(*_select(wanted, low, high)))
+                room = wanted.limit - len(found) if wanted.limit else None
+                found += itertools.islice((row for row in rows if _passes(row, wanted)), room)
+                if wanted.limit and len(found) >= wanted.limit:
+                    return Searched(found, found[-1].seq)
+                if time.monotonic() > deadline:
+                    return Searched(found, low if wanted.newest_first else high)
+        return Searched(found, 0)
 
     def recent(self, kind: str) -> Iterator[Row]:
         """Rows of that kind among the last RECENT_ROWS, oldest first. Raises AuditError."""
@@ -219,6 +246,14 @@ def _stretches(database: Database, index: SearchIndex, wanted: Filter) -> list[t
     return [(low, high)]
 
 
+def _slices(stretches: list[tuple[int, int]], last: int, newest_first: bool) -> Iterator[tuple[int, int]]:
+    """The stretches in pieces that are read in about a tenth of a second, in the same order."""
+    for low, high in stretches:
+        begins = range(low, min(high, last) + 1, SLICE)
+        for begin in reversed(begins) if newest_first else begins:
+            yield begin, min(begin + SLICE - 1, high, last)
+
+
 def _reached(database: Database, index: SearchIndex) -> Reached | None:
     reached = index.reached()
     if reached is None:
@@ -229,11 +264,11 @@ def _reached(database: Database, index: SearchIndex) -> Reached | None:
 
 
 def _question(database: Database, uid: str) -> Event | None:
-    """The call with that id."""
+    """The question with that id, to a tool or a model."""
     if not uid.isascii():
         return None
     for one in database.query(f"{_ROWS} WHERE uid = ? ORDER BY seq LIMIT 10", [uid]):
-        if (event := _row(one).event).kind == "call.asked":
+        if (event := _row(one).event).kind in QUESTIONS:
             return event
     return None
 

@@ -17,7 +17,7 @@ from callgate.audit.tally import Cells, Combination, Sums, Tally, merged
 
 BLOCK = 1024
 """Rows of the log of which the index knows only what they hold together: read and compared in about two ms."""
-VERSION = 1
+VERSION = 2
 BUSY = 5.0
 """Seconds to wait for whoever writes the index at this moment."""
 NEAR = 4
@@ -26,18 +26,18 @@ NEAR = 4
 _TABLES = """
     CREATE TABLE combination (
         id INTEGER PRIMARY KEY, kind TEXT, user TEXT, agent TEXT, server TEXT, entry TEXT, tool TEXT, effect TEXT,
-        rule TEXT, mode TEXT, UNIQUE (kind, user, agent, server, entry, tool, effect, rule, mode)
+        rule TEXT, mode TEXT, model TEXT, UNIQUE (kind, user, agent, server, entry, tool, effect, rule, mode, model)
     );
     CREATE TABLE block (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER, earliest INTEGER, latest INTEGER);
     CREATE TABLE cell (
         combination INTEGER, block INTEGER, rows INTEGER, answers INTEGER, errors INTEGER, asked INTEGER,
-        answered INTEGER, micros INTEGER, PRIMARY KEY (combination, block)
+        answered INTEGER, micros INTEGER, tokens_in INTEGER, tokens_out INTEGER, PRIMARY KEY (combination, block)
     ) WITHOUT ROWID;
     CREATE TABLE place (session TEXT, block INTEGER, PRIMARY KEY (session, block)) WITHOUT ROWID;
     CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER, hash TEXT);
 """
 _FIELDS = Combination._fields
-_SUMS = ("rows", "answers", "errors", "asked", "answered", "micros")
+_SUMS = ("rows", "answers", "errors", "asked", "answered", "micros", "tokens_in", "tokens_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class IndexWriter:
         self._connection.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?)", row)
         for which, sums in tally.cells.items():
             values = (self._id(which), number, *(getattr(sums, name) for name in _SUMS))
-            self._connection.execute("INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._connection.execute("INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         self._connection.executemany(
             "INSERT OR IGNORE INTO place VALUES (?, ?)", [(session, number) for session in tally.sessions]
         )

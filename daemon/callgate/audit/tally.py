@@ -12,6 +12,13 @@ from callgate.model.event import Event
 AWAITED_MAX = 50_000
 """Calls whose answers are still to come that are remembered; an older one is looked up in the log."""
 
+QUESTIONS = ("call.asked", "model.asked")
+ANSWERS = ("call.answered", "model.answered")
+"""Kinds of rows that have the uid of the question that they answer. A hook that sees the same call as a shim writes
+kinds of its own (`hook.asked`), so that a call counts once."""
+MODEL_MAX = 200
+"""Characters of a model's name that are told apart."""
+
 TIME_MAX = 2**63 - 1
 """Nanoseconds: what an edited row says beyond that is no time."""
 
@@ -28,6 +35,8 @@ class Combination(NamedTuple):
     effect: str
     rule: str
     mode: str
+    model: str
+    """Of a question to a model, and of its answer: the model that was asked for, or that answered."""
 
 
 @dataclass(slots=True)
@@ -43,6 +52,10 @@ class Sums:
     """Bytes of the answers."""
     micros: int = 0
     """Microseconds until the answers."""
+    tokens_in: int = 0
+    """Tokens that models were given, as their answers count them."""
+    tokens_out: int = 0
+    """Tokens that they answered."""
 
     def add(self, other: Sums) -> None:
         """Take in what other rows of the combination come to."""
@@ -52,6 +65,8 @@ class Sums:
         self.asked += other.asked
         self.answered += other.answered
         self.micros += other.micros
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
 
 
 Cells = dict[Combination, Sums]
@@ -97,13 +112,15 @@ class Tally:
             self.sessions.add(plain(event.session))
         time = min(max(event.time, 0), TIME_MAX)
         self.earliest, self.latest = min(self.earliest, time), max(self.latest, time)
-        if event.kind == "call.asked":
+        if event.kind in QUESTIONS:
             sums.asked += int(_number(event.detail, "bytes"))
             self.awaited.asked(event.uid, which)
-        elif event.kind == "call.answered" and (question := self.awaited.answered(event.uid)):
+        elif event.kind in ANSWERS and (question := self.awaited.answered(event.uid)):
             sums = self._sums(question)
             sums.answers += 1
-            sums.errors += event.detail.get("error") is True
+            sums.errors += _failed(event.detail)
+            sums.tokens_in += int(_number(event.detail, "input_tokens"))
+            sums.tokens_out += int(_number(event.detail, "output_tokens"))
             sums.answered += int(_number(event.detail, "bytes"))
             sums.micros += round(_number(event.detail, "ms") * 1000)
 
@@ -126,6 +143,7 @@ def combination(event: Event) -> Combination:
         effect=plain(event.effect),
         rule=plain(event.rule),
         mode=plain(event.mode),
+        model=_model(event),
     )
 
 
@@ -140,6 +158,16 @@ def merged(into: Cells, other: Mapping[Combination, Sums]) -> None:
     """Add the sums of other rows."""
     for which, sums in other.items():
         into.setdefault(which, Sums()).add(sums)
+
+
+def _model(event: Event) -> str:
+    name = event.detail.get("model") if event.kind in ("model.asked", "model.answered") else ""
+    return plain(name[:MODEL_MAX]) if isinstance(name, str) else ""
+
+
+def _failed(detail: Mapping[str, object]) -> bool:
+    """Was it an error of the tool, of the model's API, or could it not be had?"""
+    return bool(detail.get("error") or detail.get("problem"))
 
 
 def _number(detail: Mapping[str, object], name: str) -> float:

@@ -49,9 +49,10 @@ def log(  # noqa: PLR0913 - one parameter an option, as typer reads them
         if moment:
             filters[name] = point_in_time(name, moment)
     daemon = client()
+    end = daemon.search({"limit": 1, "order": "newest"})["looked"]["last"]
     rows = newest(daemon, filters, limit)
     _print_rows(rows, as_json)
-    after = rows[-1]["seq"] if rows else 0
+    after = rows[-1]["seq"] if rows else end
     while follow:
         rows = daemon.events({**filters, "limit": BATCH, "after": after})
         _print_rows(rows, as_json)
@@ -62,20 +63,28 @@ def log(  # noqa: PLR0913 - one parameter an option, as typer reads them
 
 
 def newest(daemon: Client, filters: dict[str, str | int], limit: int) -> list[Row]:
-    """The newest rows that pass, oldest first, however many: asked for in batches."""
-    return list(_newest_first(daemon, filters, limit))[::-1]
+    """The newest rows that pass, oldest first, however many and however far back: asked for in batches. On a terminal
+    a search that takes its time says how far it is.
+    """
+    try:
+        return list(_newest_first(daemon, filters, limit))[::-1]
+    finally:
+        text.progress("")
 
 
 def _newest_first(daemon: Client, filters: dict[str, str | int], limit: int) -> Iterator[Row]:
     before: dict[str, int] = {}
     while limit > 0:
         wanted = min(limit, BATCH)
-        rows = daemon.events({**filters, **before, "limit": wanted, "order": "newest"})
-        yield from rows
-        limit -= len(rows)
-        if len(rows) < wanted:
+        found = daemon.search({**filters, **before, "limit": wanted, "order": "newest"})
+        yield from found["events"]
+        limit -= len(found["events"])
+        looked = found["looked"]
+        if not looked["upto"]:
             return
-        before = {"before": rows[-1]["seq"]}
+        before = {"before": looked["upto"]}
+        done = looked["last"] - looked["upto"], looked["last"] - looked["first"] + 1
+        text.progress(f"searched {done[0]:,} of {done[1]:,} rows, newest first")
 
 
 def _print_rows(rows: list[Row], as_json: bool) -> None:

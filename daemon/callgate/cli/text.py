@@ -132,3 +132,10 @@ def _detail(row: Mapping[str, Any]) -> str:
     if row["kind"] == "call.asked":
         return ""
     return ", ".join(f"{key} {value}" for key, value in detail.items() if isinstance(value, str | int) and value != "")
+
+
+def progress(said: str) -> None:
+    """Show how far something is, in place of what was shown before; "" ends it. Only where a person looks on."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{said}")
+        sys.stderr.flush()

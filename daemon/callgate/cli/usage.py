@@ -1,4 +1,4 @@
-"""`callgate usage`: how much each user, agent, server or tool is used."""
+"""`callgate usage`: how much each user, agent, model, server or tool is used."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SHOWN = 50
 
 
 def usage(
-    by: Annotated[str, typer.Option(help="What to count by: user, agent, server or tool.")] = "server",
+    by: Annotated[str, typer.Option(help="What to count by: user, agent, model, server or tool.")] = "server",
     since: Annotated[str, typer.Option(help="Only later calls: 2h, 30d, or 2026-11-21[T10:00[Z]].")] = "",
     until: Annotated[str, typer.Option(help="Only earlier ones: the same forms.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Count calls, refusals, bytes and time by user, agent, server or tool."""
+    """Count calls, refusals, bytes, tokens and time by user, agent, model, server or tool."""
     query: dict[str, str | int] = {"by": by}
     for name, moment in (("since", since), ("until", until)):
         if moment:
@@ -34,11 +34,13 @@ def usage(
         say("no call was made in that time")
         return
     named = {"server": ("server",), "tool": ("server", "tool")}.get(by, (by,))
-    shown = text.table(*named, "calls", "refused", "would be", "errors", "sent", "received", "each")
+    tokens = ("tokens in", "tokens out") if any(group["turns"] for group in found["groups"]) else ()
+    shown = text.table(*named, "calls", "refused", "would be", "errors", "sent", "received", "each", *tokens)
     for column in shown.columns[len(named) :]:
         column.justify = "right"
     for group in found["groups"][:SHOWN]:
-        shown.add_row(*_names(group, named), *_figures(group))
+        counted = [cell(f"{group[name]:,}") for name in ("tokens_in", "tokens_out")][: len(tokens)]
+        shown.add_row(*_names(group, named), *_figures(group), *counted)
     text.console.print(shown)
     if (left := len(found["groups"]) - SHOWN + found["left_out"]) > 0:
         say("[dim]{left} more: --json gives them[/]", left=f"{left:,}")

@@ -33,6 +33,8 @@ ROWS_MAX = 10_000
 """Rows of the log in one answer; the client asks again from where it ended."""
 
 
+SEARCH_TIME = 0.8
+"""Seconds of one search of the log; the client asks again from where it ended, and shows how far it is."""
 LOOKED_AT = 100
 """Launches, newest first, among which a server's name is looked for."""
 
@@ -111,8 +113,13 @@ class Desktop:
             if name in filters:
                 wanted[name] = _number(name, filters[name])
         wanted["limit"] = min(wanted.get("limit", 100), ROWS_MAX)
-        rows = self._daemon.reader.rows(Filter(**wanted, newest_first=filters.get("order") == "newest"))
-        return {"events": [row_json(row) for row in rows]}
+        reader = self._daemon.reader
+        found = reader.search(Filter(**wanted, newest_first=filters.get("order") == "newest"), SEARCH_TIME)
+        first, last = reader.first_and_last()
+        return {
+            "events": [row_json(row) for row in found.rows],
+            "looked": {"upto": found.upto, "first": first, "last": last},
+        }
 
     def event(self, ref: str) -> Json:
         """All rows of one call or thing."""

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from callgate import __version__
 from callgate.audit.indexing import usage
+from callgate.audit.kinds.detail import Mark
+from callgate.audit.kinds.record import KINDS
 from callgate.audit.tally import Cells
 from callgate.model.errors import AuditError, CallgateError
 from callgate.model.identity import Identified
@@ -26,16 +28,6 @@ from callgate.service.usage import grouped, moment
 
 TOP = 25
 """Groups of each kind in a report, those with the most calls; `callgate usage --json` gives all."""
-FINDINGS = (
-    "definition.changed", "tool.shadowed", "call.refused", "entry.added", "entry.changed", "entry.removed",
-    "entry.failed", "registry.refused", "registry.stale", "registry.changed", "registry.updated", "approval.ending",
-    "policy.changed", "policy.warned", "policy.suspended", "daemon.disturbed", "spool.unreadable", "log.broken",
-    "log.gap", "hook.unclear",
-)  # fmt: skip
-"""Kinds of events that a report counts, whether there were any or not."""
-MADE = ("registry.changed", "registry.updated", "policy.changed", "entry.added", "entry.removed")
-UNUSUAL = frozenset(FINDINGS) - frozenset(MADE)
-"""Those of them that are findings; the others are changes that somebody made."""
 
 
 class Reporting(Part):
@@ -94,9 +86,12 @@ def summary(cells: Cells, inventory: Json) -> Json:
     states = [server["state"] for server in inventory["servers"]]
     return {
         "inventory": {"agents": inventory["agents"], "servers": inventory["servers"]},
-        "usage": {by: grouped(cells, by)[:TOP] for by in ("agent", "server", "tool", "user")},
+        "usage": {by: grouped(cells, by)[:TOP] for by in ("agent", "model", "server", "tool", "user")},
         "denials": sorted(denials, key=lambda one: (-one["calls"], *map(str, one.values())))[:TOP],
-        "events": {kind: kinds.get(kind, 0) for kind in FINDINGS},
+        "events": [
+            {"kind": kind, "count": kinds.get(kind, 0), "mark": mark, "what": what}
+            for kind, (mark, what) in marked(kinds).items()
+        ],
         "coverage": {
             "states": {state: states.count(state) for state in sorted(set(states))},
             "open": [server for server in inventory["servers"] if server["state"] != "wrapped"],
@@ -112,13 +107,15 @@ def figures(cells: Cells, inventory: Json, rows: int, retention_days: int) -> di
     for group in grouped(cells, "agent"):
         for name in total:
             total[name] += group[name]
-    kinds = _kinds(cells)
+    kinds, models = _kinds(cells), grouped(cells, "model")
     servers = inventory["servers"]
     return {
-        **{kind: kinds.get(kind, 0) for kind in FINDINGS},
+        **{kind: kinds.get(kind, 0) for kind in marked(kinds)},
         **{name: total[name] for name in ("calls", "denied", "would_deny")},
         "ask": total["asked"],
-        "findings": sum(kinds.get(kind, 0) for kind in UNUSUAL),
+        "findings": sum(kinds.get(kind, 0) for kind, (mark, _) in marked(kinds).items() if mark == "finding"),
+        **{name: sum(group[name] for group in models) for name in ("turns", "tokens_in", "tokens_out")},
+        "models": len(models),
         "users": len(grouped(cells, "user")),
         "agents": len(inventory["agents"]),
         "servers": len({server["identity"] for server in servers}),
@@ -127,6 +124,21 @@ def figures(cells: Cells, inventory: Json, rows: int, retention_days: int) -> di
         "rows": rows,
         "retention_days": retention_days,
     }
+
+
+def marked(seen: Mapping[str, int]) -> dict[str, tuple[str, str]]:
+    """The kinds of events that a report counts, whether there were any or not: which are changes and which findings,
+    and what each says. The schema marks them; a `finding.` that it does not know is one all the same.
+    """
+    return _marked() | {
+        kind: ("finding", "") for kind in sorted(seen) if kind.startswith("finding.") and kind not in _marked()
+    }
+
+
+@cache
+def _marked() -> dict[str, tuple[str, str]]:
+    marks = {name: Mark.FINDING if name.startswith("finding.") else kind.mark for name, kind in KINDS.items()}
+    return {name: (mark.value, KINDS[name].sentence) for name, mark in marks.items() if mark is not Mark.EVENT}
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from typing import Any
@@ -29,7 +30,9 @@ def _page(report: Json) -> Iterator[str]:
     yield f"<style>{style}</style></head>"
     yield f"<body><main><h1>What coding agents did on this machine</h1><p class=soft>A report {since}to {until}, made "
     yield f"{_clock(report['made'])} by Callgate {_text(report['version'])}, mode <b>{_text(report['mode'])}</b>.</p>"
+    yield from _summary(report)
     yield from _cards(report)
+    yield from _todo(report)
     yield from _coverage(report)
     yield from _usage(report)
     yield from _denials(report)
@@ -39,18 +42,59 @@ def _page(report: Json) -> Iterator[str]:
     yield "</main></body></html>\n"
 
 
+def _summary(report: Json) -> Iterator[str]:
+    """What somebody reads who reads nothing else."""
+    known = report["figures"]
+    mode = "decides" if report["mode"] == "enforce" else "only watches (observe mode), so that nothing was stopped"
+    yield f"<p class=lead>{_many(known['agents'], 'agent')} with {_many(known['servers'], 'server')} "
+    yield f"made <b>{known['calls']:,} calls</b>. The gate {mode}: "
+    if report["mode"] == "enforce":
+        yield f"<b>{known['denied']:,} were denied</b>, {known['ask']:,} were held for a person. "
+    else:
+        yield f"<b>{known['would_deny']:,} would have been refused</b>. "
+    wrapped, total = report["coverage"]["states"].get("wrapped", 0), len(report["inventory"]["servers"])
+    yield f"{wrapped:,} of {total:,} server entries stand behind it; {_many(known['unlisted'], 'server')} "
+    yield f"{'is' if known['unlisted'] == 1 else 'are'} on no list of what is approved.</p>"
+
+
+def _todo(report: Json) -> Iterator[str]:
+    """What a person should do about it, the most urgent first."""
+    known = report["figures"]
+    broken = known["log.broken"] + known["log.forked"] + known["log.gap"]
+    points = [
+        (broken, "bad", "places where the audit log is damaged or has a gap", "callgate verify"),
+        (known["open"], "bad", "server entries that are not behind the gate", "callgate servers"),
+        (known["unlisted"], "warn", "servers that nobody has approved", "callgate servers"),
+        (known["definition.changed"], "warn", "tool definitions that changed after approval", "callgate pins"),
+        (known["findings"], "warn", "findings in all", "callgate log --kind EVENT"),
+    ]
+    shown = [point for point in points if point[0]]
+    yield "<h2>What to look at</h2>"
+    if not shown:
+        yield "<p class=good>Nothing: no finding, no server that is not approved, no way round the gate.</p>"
+        return
+    yield "<ul class=todo>"
+    for count, colour, what, command in shown:
+        yield f"<li><b class={colour}>{count:,}</b> <span>{what}</span> <code>{command}</code></li>"
+    yield "</ul>"
+
+
 def _cards(report: Json) -> Iterator[str]:
     known = report["figures"]
     refused = known["denied"] + known["ask"]
     cards = [
-        ("calls", known["calls"], ""), ("refused", refused, "bad" if refused else ""),
-        ("would be refused", known["would_deny"], "warn" if known["would_deny"] else ""),
-        ("findings", known["findings"], "warn" if known["findings"] else ""),
-        ("servers on no list", known["unlisted"], "warn" if known["unlisted"] else ""),
-        ("entries not behind the gate", known["open"], "bad" if known["open"] else "good"),
+        (known["calls"], "calls of tools", ""), (refused, "refused", "bad" if refused else ""),
+        (known["would_deny"], "would be refused", "warn" if known["would_deny"] else ""),
+        (known["findings"], "findings", "warn" if known["findings"] else ""),
+        (known["unlisted"], "servers on no list", "warn" if known["unlisted"] else ""),
+        (known["open"], "entries not behind the gate", "bad" if known["open"] else "good"),
     ]  # fmt: skip
+    if known["turns"]:
+        cards += [
+            (known["turns"], "questions to models", ""), (known["tokens_in"] + known["tokens_out"], "tokens", ""),
+        ]  # fmt: skip
     yield "<div class=cards>"
-    for name, count, colour in cards:
+    for count, name, colour in cards:
         yield f'<div class=card><b class="{colour}">{count:,}</b><span class=soft>{name}</span></div>'
     yield "</div>"
 
@@ -73,23 +117,29 @@ def _coverage(report: Json) -> Iterator[str]:
 
 def _usage(report: Json) -> Iterator[str]:
     yield "<h2>Usage</h2>"
-    for by in ("agent", "server", "tool", "user"):
+    for by in ("agent", "model", "server", "tool", "user"):
         groups = report["usage"][by]
         if not groups:
             continue
         names = {"server": ("entry", "server"), "tool": ("entry", "tool")}.get(by, (by,))
         yield f"<h3>By {by}</h3>"
-        columns = (*names, "calls", "refused", "would be", "errors", "KB sent", "KB received", "ms each")
+        tokens = ("tokens_in", "tokens_out") if any(group["turns"] for group in groups) else ()
+        said = ("calls", "refused", "would be refused", "errors", "KB sent", "KB received", "ms each")
+        columns = (*names, *said, *(name.replace("_", " ") for name in tokens))
         rows = [
             (
                 *(group[name] or "-" for name in names), group["calls"], group["denied"] + group["asked"],
                 group["would_deny"], group["errors"], round(group["bytes_in"] / 1000, 1),
                 round(group["bytes_out"] / 1000, 1), "" if group["ms_each"] is None else round(group["ms_each"], 1),
+                *(group[name] for name in tokens),
             )
             for group in groups
         ]  # fmt: skip
         yield from _table(columns, rows, len(names))
-    if not report["usage"]["agent"]:
+    if report["usage"]["agent"]:
+        yield "<p class=soft>A call that a shim and a hook have both seen counts once. Tokens are those that the "
+        yield "models' answers state, where models are reached through the gate.</p>"
+    else:
         yield "<p class=soft>No call was made in that time.</p>"
 
 
@@ -110,11 +160,12 @@ def _denials(report: Json) -> Iterator[str]:
 
 def _findings(report: Json) -> Iterator[str]:
     yield "<h2>Findings and changes</h2>"
-    found = [(kind, count) for kind, count in report["events"].items() if count]
-    if not found:
-        yield "<p class=soft>None.</p>"
-        return
-    yield from _table(("event", "times"), found, 1)
+    for mark, title in (("finding", "Findings"), ("change", "Changes")):
+        rows = [(one["kind"], one["what"], one["count"]) for one in report["events"] if one["mark"] == mark]
+        seen = [row for row in rows if row[2]]
+        yield f"<h3>{title}</h3>"
+        yield from _table(("event", "what happened", "times"), seen, 2)
+        yield f"<p class=soft>{'None' if not seen else 'None of the others'} of the {len(rows)} kinds.</p>"
     yield "<p class=soft>Each can be looked at with <code>callgate log --kind EVENT</code>.</p>"
 
 
@@ -134,7 +185,12 @@ def _controls(report: Json) -> Iterator[str]:
     for one in report["frameworks"]:
         yield f'<h3><a href="{_text(one["url"])}" rel=noreferrer>{_text(one["name"])}</a></h3>'
         rows = [
-            (item["id"], item["title"], item["why"], ", ".join(f"{name} {n:,}" for name, n in item["evidence"].items()))
+            (
+                _Link(item["id"], item.get("url", "")),
+                item["title"],
+                item["why"],
+                ", ".join(f"{name} {n:,}" for name, n in item["evidence"].items()),
+            )
             for item in one["items"]
         ]
         yield from _table(("id", "item", "how", "figures"), rows)
@@ -150,9 +206,29 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], numbers_fro
     yield "".join(f"<th{mark}>{_text(name)}</th>" for mark, name in zip(marks, columns, strict=True)) + "</tr>"
     for row in rows:
         yield (
-            "<tr>" + "".join(f"<td{mark}>{_text(value)}</td>" for mark, value in zip(marks, row, strict=True)) + "</tr>"
+            "<tr>" + "".join(f"<td{mark}>{_cell(value)}</td>" for mark, value in zip(marks, row, strict=True)) + "</tr>"
         )
     yield "</table></div>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A word with an address of our own data file."""
+
+    word: str
+    url: str
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, _Link):
+        return (
+            f'<a href="{_text(value.url)}" rel=noreferrer>{_text(value.word)}</a>' if value.url else _text(value.word)
+        )
+    return _text(value)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from callgate.audit.indexing import LAG, usage
-from callgate.audit.tally import Cells, Sums
+from callgate.audit.tally import QUESTIONS, Cells, Sums
 from callgate.model.errors import AuditError, CallgateError
 from callgate.server.door import Json, Route
 from callgate.service.part import Part
@@ -21,7 +21,7 @@ from callgate.service.running import Running
 
 log = logging.getLogger(__name__)
 
-BY = ("user", "agent", "server", "tool")
+BY = ("user", "agent", "model", "server", "tool")
 """What calls can be counted by."""
 PAUSE = 5.0
 """Seconds between two looks at how far the index is behind."""
@@ -86,23 +86,34 @@ class Usage(Part):
 
 
 def grouped(cells: Cells, by: str) -> list[dict[str, Any]]:
-    """Calls, verdicts, bytes and time of each user, agent, server or tool, the most used first."""
+    """Calls, verdicts, bytes and time of each user, agent, server or tool, the most used first; of a user, an agent and
+    a model also the turns of models and their tokens (of a model, the calls are these turns).
+    """
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    wanted = {"model": ("model.asked",), "server": ("call.asked",), "tool": ("call.asked",)}.get(by, QUESTIONS)
     for which, sums in cells.items():
-        if which.kind != "call.asked":
+        if which.kind not in wanted:
             continue
         names = {"server": which.server, "tool": which.tool} if by == "tool" else {by: getattr(which, by)}
         if by in ("server", "tool"):
             names["entry"] = which.entry
         group = groups.setdefault(tuple(names.values()), {**names, **dict.fromkeys(_COUNTS, 0)})
-        _count(group, which.effect, which.mode, sums)
+        if which.kind == "model.asked":
+            group["turns"] += sums.rows
+            group["tokens_in"] += sums.tokens_in
+            group["tokens_out"] += sums.tokens_out
+        if which.kind == "call.asked" or by == "model":
+            _count(group, which.effect, which.mode, sums)
     for group in groups.values():
         group["ms_each"] = round(group["ms"] / group["answered"], 3) if group["answered"] else None
         group["ms"] = round(group["ms"], 3)
     return sorted(groups.values(), key=lambda group: (-group["calls"], *map(str, group.values())))
 
 
-_COUNTS = ("calls", "denied", "asked", "would_deny", "answered", "errors", "bytes_in", "bytes_out", "ms")
+_COUNTS = (
+    "calls", "denied", "asked", "would_deny", "answered", "errors", "bytes_in", "bytes_out", "ms", "turns", "tokens_in",
+    "tokens_out",
+)  # fmt: skip
 
 
 def _count(group: dict[str, Any], effect: str, mode: str, sums: Sums) -> None:

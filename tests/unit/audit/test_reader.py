@@ -143,3 +143,19 @@ def test_readers_and_the_writer_do_not_disturb_each_other(path: Path) -> None:
         thread.join(30)
     assert wrong == [] and reader.verify().checked == 600
     writer.close()
+
+
+def test_a_search_without_time_says_how_far_it_looked_and_goes_on_from_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callgate.audit.reader.SLICE", 30)
+    reader, found, before, looks = Reader(path), [], 0, 0
+    while looks == 0 or before:
+        part = reader.search(Filter(text="wanted", newest_first=True, before=before), seconds=-1)
+        found += [row.seq for row in part.rows]
+        assert len(part.rows) <= 3
+        before, looks = part.upto, looks + 1
+    assert found == [91, 81, 71, 61, 51, 41, 31, 21, 11, 1] and looks == 5
+    whole = reader.search(Filter(text="wanted"), seconds=60)
+    assert [row.seq for row in whole.rows] == found[::-1] and whole.upto == 0
+    assert reader.search(Filter(text="wanted", limit=2), seconds=60).upto == 11

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
-from callgate.audit.kinds.record import KINDS
 from callgate.audit.tally import Cells, Combination, Sums
-from callgate.service.report import FINDINGS, figures, frameworks, mapped, summary
+from callgate.service.report import figures, frameworks, mapped, summary
 from callgate.service.report_page import render
 from callgate.service.usage import grouped
 from command import Cli, write_config
@@ -70,12 +69,38 @@ def test_every_item_of_a_control_set_names_figures_that_there_are_and_says_why()
         for item in one["items"]:
             assert item["title"] and item["why"].endswith(".") and item["evidence"]
             assert [name for name in item["evidence"] if name not in known] == [], item["id"]
-    assert set(FINDINGS) <= set(KINDS)
+
+
+def test_findings_are_what_the_schema_marks_and_whatever_calls_itself_one() -> None:
+    cells = {**CELLS, which(kind="finding.unasked", effect="deny"): Sums(4), which(kind="log.forked"): Sums(1)}
+    known = figures(cells, INVENTORY, 0, 0)
+    assert known["findings"] == 2 + 4 + 1 and known["finding.unasked"] == 4
+    told = {one["kind"]: (one["mark"], one["count"]) for one in summary(cells, INVENTORY)["events"]}
+    assert told["log.forked"] == ("finding", 1) and told["registry.updated"] == ("change", 9)
+    assert "call.asked" not in told and told["tool.shadowed"] == ("finding", 0)
+
+
+def test_tokens_are_counted_by_model_agent_and_user() -> None:
+    turn = {"kind": "model.asked", "agent": "a", "user": "anna", "mode": "enforce"}
+    cells = {
+        **CELLS,
+        which(**turn, model="big", effect="allow"): Sums(3, answers=3, errors=1, tokens_in=1000, tokens_out=50),
+        which(**turn, model="small", effect="deny"): Sums(1),
+    }
+    big, small = grouped(cells, "model")
+    assert (big["model"], big["calls"], big["tokens_in"], big["tokens_out"], big["errors"]) == ("big", 3, 1000, 50, 1)
+    assert (small["model"], small["denied"]) == ("small", 1)
+    agent = next(group for group in grouped(cells, "agent") if group["agent"] == "a")
+    assert (agent["calls"], agent["turns"], agent["tokens_in"]) == (7, 4, 1000)
+    assert next(group for group in grouped(cells, "user") if group["user"] == "anna")["tokens_out"] == 50
+    assert [group["tool"] for group in grouped(cells, "tool")] == [group["tool"] for group in grouped(CELLS, "tool")]
+    known = figures(cells, INVENTORY, 0, 0)
+    assert (known["calls"], known["turns"], known["models"], known["tokens_in"]) == (10, 4, 2, 1000)
 
 
 TAGS = frozenset(
     ("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "b", "div", "span", "table", "tr",
-     "th", "td", "a", "code")
+     "th", "td", "a", "code", "ul", "li")
 )  # fmt: skip
 
 
@@ -111,7 +136,7 @@ def test_the_page_shows_the_figures() -> None:
     read.feed(render(document()))
     for word in ("ASI02", "AML.T0110", "CC6.8", "A.6.2.8", "Art. 12", "GOVERN 1.6", "LLM01:2025", "MCP09:2025"):
         assert word in read.text
-    assert "10calls" in read.text.replace("\n", "") and "server.unapproved" in read.text
+    assert "10calls of tools" in read.text.replace("\n", "") and "server.unapproved" in read.text
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from callgate.audit.kinds.detail import Asked, Detail, Kind, Kinds
+from callgate.audit.kinds.detail import Asked, Detail, Kind, Kinds, Mark
 
 
 class Payload(Detail):
@@ -189,22 +189,30 @@ class Shadowed(Detail):
 KINDS: Kinds = {
     "call.asked": Kind("An agent asked for a tool; this is the verdict.", CallAsked),
     "call.answered": Kind("The server answered.", Answered),
-    "call.refused": Kind("A client's message was malformed, so that it went to nobody.", Refused),
+    "call.refused": Kind("A client's message was malformed, so that it went to nobody.", Refused, mark=Mark.FINDING),
     "server.launched": Kind("An agent asked to start a server; this is the verdict.", Launched),
     "server.started": Kind("Its process runs.", Started),
     "server.ended": Kind("Its process ended.", Ended),
-    "server.changed": Kind("A running server is not what was looked at before its start; the verdict on it.", Changed),
+    "server.changed": Kind(
+        "A running server is not what was looked at before its start; the verdict on it.", Changed, mark=Mark.FINDING
+    ),
     "tools.listed": Kind("A server listed its tools.", ToolsListed),
     "message.seen": Kind("A message that carries no decision went by.", Said),
     "definitions.pinned": Kind("The first listing of a server: from now on it is compared with this.", Definitions),
     "definition.changed": Kind(
-        "A definition is not what was approved; the verdict is what that means for calls.", DefinitionChanged
+        "A definition is not what was approved; the verdict is what that means for calls.",
+        DefinitionChanged,
+        mark=Mark.FINDING,
     ),
-    "definition.approved": Kind("A person trusts a definition.", DefinitionApproved),
-    "definitions.forgotten": Kind("A person had definitions of a server forgotten.", DefinitionsForgotten),
-    "tool.shadowed": Kind("A tool has the name of another one, or one that looks like it.", Shadowed),
+    "definition.approved": Kind("A person trusts a definition.", DefinitionApproved, mark=Mark.CHANGE),
+    "definitions.forgotten": Kind(
+        "A person had definitions of a server forgotten.", DefinitionsForgotten, mark=Mark.CHANGE
+    ),
+    "tool.shadowed": Kind(
+        "A tool has the name of another one, or one that looks like it.", Shadowed, mark=Mark.FINDING
+    ),
     "spool.taken": Kind("What shims decided while the daemon was away was taken in.", SpoolTaken),
-    "spool.unreadable": Kind("Lines of a spool file could not be read.", SpoolUnreadable),
+    "spool.unreadable": Kind("Lines of a spool file could not be read.", SpoolUnreadable, mark=Mark.FINDING),
     "spool.opened": Kind(
         "A shim opened a spool file while the daemon was away, and decided nothing in it.", SpoolOpened
     ),

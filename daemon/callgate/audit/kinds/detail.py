@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,12 +23,23 @@ class Asked(Detail):
     evidence: str = Field("", description="how the agent among its ancestors was recognised")
 
 
+class Mark(StrEnum):
+    """What a report makes of a kind of event."""
+
+    EVENT = "event"
+    CHANGE = "change"
+    """Somebody changed what is allowed, or what is there."""
+    FINDING = "finding"
+    """Something that a person should look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of event: what happened, and the shape of its detail."""
 
     sentence: str
     detail: type[Detail] = Detail
+    mark: Mark = Mark.EVENT
 
 
 Kinds = Mapping[str, Kind]

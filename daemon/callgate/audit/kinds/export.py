@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from callgate.audit.kinds.detail import Asked, Detail, Kind, Kinds
+from callgate.audit.kinds.detail import Asked, Detail, Kind, Kinds, Mark
 
 
 class InventoryAgent(Detail):
@@ -90,9 +90,11 @@ KINDS: Kinds = {
     ),
     "machine.health": Kind("How the gate is doing, likewise.", Health),
     "export.refused": Kind(
-        "A receiver will never take these events: they are set aside, and the others go on.", SetAside
+        "A receiver will never take these events: they are set aside, and the others go on.",
+        SetAside,
+        mark=Mark.FINDING,
     ),
-    "export.lost": Kind("Rows were removed from the log before a receiver got them.", Lost),
+    "export.lost": Kind("Rows were removed from the log before a receiver got them.", Lost, mark=Mark.FINDING),
     "export.rewound": Kind(
         "A receiver is sent the log from its beginning: the log is not the one that it was sent.",
         SinkNews,

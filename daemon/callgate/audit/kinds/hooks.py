@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from callgate.audit.kinds.calls import Payload
-from callgate.audit.kinds.detail import Detail, Kind, Kinds
+from callgate.audit.kinds.detail import Detail, Kind, Kinds, Mark
 
 
 class Heard(Detail):
@@ -56,7 +56,9 @@ KINDS: Kinds = {
     "hook.asked": Kind("A hook saw an MCP call that its shim decides: a second witness.", HookAsked),
     "hook.answered": Kind("A hook saw the end of such a call.", HookAnswered),
     "hook.unclear": Kind(
-        "A tool is taken for the agent's own, though its name could be of an MCP server that is not known.", HookUnclear
+        "A tool is taken for the agent's own, though its name could be of an MCP server that is not known.",
+        HookUnclear,
+        mark=Mark.FINDING,
     ),
     "hook.unknown": Kind("A hook told of an event that we do not know.", Session),
     "prompt.submitted": Kind("The user gave the agent a prompt.", Prompt),

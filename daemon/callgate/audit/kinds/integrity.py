@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from callgate.audit.kinds.detail import Detail, Kind, Kinds
+from callgate.audit.kinds.detail import Detail, Kind, Kinds, Mark
 
 
 class Signed(Detail):
@@ -52,7 +52,9 @@ KINDS: Kinds = {
     "log.witnessed": Kind(
         "A witness has seen a checkpoint and signed that it continues what it saw before.", Witnessed
     ),
-    "log.forked": Kind("A witness knows another history of this log: it was rolled back or rewritten.", Forked),
-    "key.rotated": Kind("The device signs with a new key.", Rotated),
-    "clock.jumped": Kind("The wall clock was set, or is behind the newest row.", Jumped),
+    "log.forked": Kind(
+        "A witness knows another history of this log: it was rolled back or rewritten.", Forked, mark=Mark.FINDING
+    ),
+    "key.rotated": Kind("The device signs with a new key.", Rotated, mark=Mark.CHANGE),
+    "clock.jumped": Kind("The wall clock was set, or is behind the newest row.", Jumped, mark=Mark.FINDING),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from callgate.audit.kinds.detail import Asked, Detail, Kind, Kinds
+from callgate.audit.kinds.detail import Asked, Detail, Kind, Kinds, Mark
 
 
 class AgentSeen(Detail):
@@ -133,31 +133,39 @@ class Cut(Detail):
 KINDS: Kinds = {
     "agent.found": Kind("An agent appeared on this machine.", AgentDrift),
     "agent.gone": Kind("An agent went.", AgentDrift),
-    "entry.added": Kind("A server entry appeared in an agent's config.", EntryDrift),
-    "entry.removed": Kind("A server entry went from an agent's config.", EntryDrift),
-    "entry.changed": Kind("A server entry was changed.", EntryDrift),
+    "entry.added": Kind("A server entry appeared in an agent's config.", EntryDrift, mark=Mark.CHANGE),
+    "entry.removed": Kind("A server entry went from an agent's config.", EntryDrift, mark=Mark.CHANGE),
+    "entry.changed": Kind("A server entry was changed.", EntryDrift, mark=Mark.FINDING),
     "entry.wrapped": Kind("We rewrote an entry, so that its server starts behind the gate.", EntryDone),
     "entry.unwrapped": Kind("We put an entry back.", EntryDone),
     "entry.repaired": Kind("We repaired the launcher of an entry.", EntryDone),
-    "entry.failed": Kind("We could not do that to an entry; the reason says why.", EntryDone),
+    "entry.failed": Kind("We could not do that to an entry; the reason says why.", EntryDone, mark=Mark.FINDING),
     "entry.hooked": Kind("We put our hooks into an agent's file.", EntryDone),
     "entry.unhooked": Kind("We took our hooks out of an agent's file.", EntryDone),
-    "registry.changed": Kind("What is allowed on this machine was changed.", RegistryChanged),
-    "registry.updated": Kind("Rules of the registry came into force.", RegistryNews),
-    "registry.refused": Kind("What was fetched from the registry was not accepted.", RegistryNews),
-    "registry.stale": Kind("The registry was not refreshed for so long that a limit passed.", RegistryNews),
-    "approval.ending": Kind(
-        "Every approval of a server that ran here within 30 days ends within 14 days, or has ended.", ApprovalEnding
+    "registry.changed": Kind("What is allowed on this machine was changed.", RegistryChanged, mark=Mark.CHANGE),
+    "registry.updated": Kind("Rules of the registry came into force.", RegistryNews, mark=Mark.CHANGE),
+    "registry.refused": Kind("What was fetched from the registry was not accepted.", RegistryNews, mark=Mark.FINDING),
+    "registry.stale": Kind(
+        "The registry was not refreshed for so long that a limit passed.", RegistryNews, mark=Mark.FINDING
     ),
-    "policy.changed": Kind("The policy of this machine was replaced or removed.", PolicyChanged),
-    "policy.warned": Kind("A policy that is to be feared came into force.", RegistryNews),
-    "policy.suspended": Kind("Break-glass: the policy was suspended, for the reason given.", Suspended),
+    "approval.ending": Kind(
+        "Every approval of a server that ran here within 30 days ends within 14 days, or has ended.",
+        ApprovalEnding,
+        mark=Mark.FINDING,
+    ),
+    "policy.changed": Kind("The policy of this machine was replaced or removed.", PolicyChanged, mark=Mark.CHANGE),
+    "policy.warned": Kind("A policy that is to be feared came into force.", RegistryNews, mark=Mark.FINDING),
+    "policy.suspended": Kind(
+        "Break-glass: the policy was suspended, for the reason given.", Suspended, mark=Mark.FINDING
+    ),
     "policy.resumed": Kind("The policy holds again.", Resumed),
-    "settings.changed": Kind("The settings changed.", SettingsChanged),
+    "settings.changed": Kind("The settings changed.", SettingsChanged, mark=Mark.CHANGE),
     "daemon.started": Kind("The daemon started.", Process),
     "daemon.stopped": Kind("The daemon ended.", Process),
-    "daemon.disturbed": Kind("Something was done to the running daemon (a socket or folder of it was taken away)."),
-    "log.broken": Kind("The log was found damaged when it was opened.", Broken),
-    "log.gap": Kind("Rows could not be written for a while (a full disk).", Gap),
+    "daemon.disturbed": Kind(
+        "Something was done to the running daemon (a socket or folder of it was taken away).", mark=Mark.FINDING
+    ),
+    "log.broken": Kind("The log was found damaged when it was opened.", Broken, mark=Mark.FINDING),
+    "log.gap": Kind("Rows could not be written for a while (a full disk).", Gap, mark=Mark.FINDING),
     "log.cut": Kind("Retention removed the oldest rows.", Cut),
 }
