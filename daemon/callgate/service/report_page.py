@@ -34,9 +34,9 @@ def _page(report: Json) -> Iterator[str]:
     yield from _cards(report)
     yield from _todo(report)
     yield from _coverage(report)
-    yield from _usage(report)
     yield from _denials(report)
     yield from _findings(report)
+    yield from _usage(report)
     yield from _inventory(report)
     yield from _controls(report)
     yield "</main></body></html>\n"
@@ -45,7 +45,11 @@ def _page(report: Json) -> Iterator[str]:
 def _summary(report: Json) -> Iterator[str]:
     """What somebody reads who reads nothing else."""
     known = report["figures"]
-    mode = "decides" if report["mode"] == "enforce" else "only watches (observe mode), so that nothing was stopped"
+    mode = (
+        "enforces the rules"
+        if report["mode"] == "enforce"
+        else "only watches (observe mode), so that nothing was stopped"
+    )
     yield f"<p class=lead>{_many(known['agents'], 'agent')} with {_many(known['servers'], 'server')} "
     yield f"made <b>{known['calls']:,} calls</b>. The gate {mode}: "
     if report["mode"] == "enforce":
