@@ -106,20 +106,25 @@ class Follower:
                 batch.parents[one.pid] = one.parent
                 batch.alive.add(one.pid)
             elif one.what is What.EXEC:
-                batch.execs.add(one.pid)
+                self._exec(one.pid, batch, found)
             else:
                 self._exit(one.pid, batch, found)
         for pid in [pid for pid in batch.parents if pid in batch.alive]:
             if above := self._above(pid, batch):
                 self._forked(pid, batch.parents[pid], above.root, found)
-        for pid in batch.execs:
-            if pid not in self.tree.nodes:
-                if stat := processes.stat(pid):
-                    self._known.pop(pid, None)
-                    self._meet(pid, stat, found)
-            elif pid not in batch.alive:
+        for pid in batch.execs - batch.alive:
+            if pid in self.tree.nodes:
                 self._again(pid, found, told=True)
         return found
+
+    def _exec(self, pid: int, batch: _Batch, found: Changes) -> None:
+        """A process runs another program: at once an agent, perhaps, so that all that it forks from now on is seen."""
+        if pid in self.tree.nodes or self._above(pid, batch):
+            batch.execs.add(pid)
+        elif stat := processes.stat(pid):
+            batch.alive.discard(pid)
+            self._known.pop(pid, None)
+            self._meet(pid, stat, found)
 
     def _exit(self, pid: int, batch: _Batch, found: Changes) -> None:
         """A process has ended; what it forked before, in the same reading of news, is still its agent's."""
