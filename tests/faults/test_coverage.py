@@ -249,7 +249,7 @@ def test_doctor_proves_and_fails_where_a_canary_was_not_refused(site: Covered) -
     good = subprocess.run(command, env=site.env, capture_output=True, timeout=120, check=False)
     checks = [one for one in json.loads(good.stdout)["checks"] if one["check"] == "coverage"]
     assert [one["grade"] for one in checks].count("ok") == len(CHANNELS)
-    assert good.returncode == 0, good.stdout
+    assert good.returncode == 0, [one for one in json.loads(good.stdout)["checks"] if one["grade"] == "fail"]
     (site.folders.data / "hooks" / "claude-code").unlink()
     bad = subprocess.run(command, env=site.env, capture_output=True, timeout=120, check=False)
     failed = [one["found"] for one in json.loads(bad.stdout)["checks"] if one["grade"] == "fail"]

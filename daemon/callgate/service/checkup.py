@@ -17,6 +17,7 @@ from callgate.service.trusting import trust
 from callgate.settings import load
 from callgate.system.files import read_capped
 from callgate.system.paths import MANAGED, Folders, folders
+from callgate.wrap.addresses import is_address
 from callgate.wrap.hooker import FILE_MAX as HOOKS_FILE_MAX
 from callgate.wrap.hookjournal import HookJournal
 from callgate.wrap.journal import Journal
@@ -122,12 +123,13 @@ def _shim(where: Folders) -> Check:
 def _launchers(where: Folders) -> Check:
     records, unreadable = Journal(where.journal).records()
     owned = [entry for record in records for entry in record.entries]
-    missing = [entry.launcher for entry in owned if not os.access(entry.launcher, os.X_OK)]
+    started = [entry.launcher for entry in owned if not is_address(entry.launcher)]
+    missing = [launcher for launcher in started if not os.access(launcher, os.X_OK)]
     if unreadable:
         return Check("launchers", "fail", f"{unreadable[0].what}: {unreadable[0].reason}", "restore it from a backup")
     if missing:
         return Check("launchers", "fail", f"{missing[0]} is missing", "callgate up")
-    return Check("launchers", "ok", f"{len(owned)} wrapped entries, each with its launcher")
+    return Check("launchers", "ok", f"{len(owned)} wrapped entries, each local one with its launcher")
 
 
 def _hooks(where: Folders) -> Check:
