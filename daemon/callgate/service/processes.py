@@ -32,7 +32,7 @@ from callgate.system.forks import Forks
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 0.25
+INTERVAL = 0.5
 """Seconds between two looks where the system is polled: a new process is seen within a second on a busy machine too."""
 SAFETY = 10.0
 """Seconds between two looks where the kernel tells: for what it could not tell."""
