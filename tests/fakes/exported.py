@@ -167,6 +167,23 @@ DETAILS: dict[str, dict[str, Any]] = {
     "finding.hooks": {"reason": "switched off", "detail": {"saw": "a", "unseen": "b", "setting": "hooks"}},
     "finding.model": {"reason": "led elsewhere", "detail": {"saw": "a", "unseen": "b", "host": "x.example"}},
     "finding.plugin": {"reason": "a plugin", "detail": {"saw": "a", "unseen": "b", "file": "/p/.mcp.json"}},
+    "coverage.changed": {"detail": {"channel": "stdio", "from": "configured", "to": "enforced"}},
+    "coverage.failed": {"reason": "a canary went through", "detail": {"channel": "stdio"}},
+    "canary.refused": {"tool": "canary", "detail": {"channel": "stdio"}},
+    "finding.missing": {
+        "reason": "the model asked for the tool read_file, and nobody saw it called",
+        "detail": {"severity": "low", "about": 17, "channel": "model"},
+    },
+    "finding.changed": {
+        "tool": "read_file",
+        "reason": "the call has other arguments than the model asked for",
+        "detail": {"severity": "high", "about": 17, "channel": "mcp"},
+    },
+    "finding.bypassed": {
+        "tool": "read_file",
+        "reason": "a hook saw the call, and no shim did",
+        "detail": {"severity": "medium", "about": 17, "channel": "hook"},
+    },
     "something.new": {"tool": "päth\n\u202e|=\\", "detail": {"nested": {"a": [1, 2.5, 1e-9, None, True]}}},
 }
 """What the kinds differ in."""

@@ -132,7 +132,7 @@ def _not_proved(rows: Verification, proved: Proved, trust: Trust, since: Checkpo
             )
     if since is not None:
         told.append(f"the texts of rows 1 to {since.size:,}: they were not read; leave out --from to check them too")
-    if rows.cut:
+    if rows.cut > (since.size if since is not None else 0):
         told.append(f"what rows 1 to {rows.cut:,} said: retention removed them, and kept their hashes")
     return told
 

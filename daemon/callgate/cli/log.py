@@ -14,6 +14,7 @@ from callgate.cli import text
 from callgate.cli.show import AsJson, client
 from callgate.cli.text import show_lines
 from callgate.client import Client
+from callgate.model.call import Effect
 from callgate.model.errors import CallgateError
 
 FOLLOW_PAUSE = 0.25
@@ -44,6 +45,8 @@ def log(  # noqa: PLR0913 - one parameter an option, as typer reads them
     """Show the audit log: what was asked, decided and done."""
     said = {"user": user, "agent": agent, "server": server, "entry": entry, "tool": tool, "effect": effect}
     said |= {"rule": rule, "kind": kind, "session": session, "text": find}
+    if effect and effect not in (words := [one.word for one in Effect]):
+        raise CallgateError(f"--effect {effect}", "is no effect", f"there are {', '.join(words)}")
     filters: dict[str, str | int] = {name: value for name, value in said.items() if value}
     for name, moment in (("since", since), ("until", until)):
         if moment:

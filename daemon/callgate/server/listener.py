@@ -36,9 +36,9 @@ IDLE = 1.0
 UNSETTLED_SOME, PAUSE = 200, 0.02
 """Rows (some 4 MB of the write-ahead log) after which a shorter moment will do: so many seconds. Agents think for
 longer between two calls."""
-UNSETTLED_MAX = 2000
-"""Rows (some 40 MB) after which the log is tidied up without any pause: right after the answers of a turn have left,
-before the next questions are read."""
+UNSETTLED_MAX = 800
+"""Rows (some 14 MB, less than the write-ahead log keeps on the disk: growing a file costs more) after which the log is
+tidied up without any pause: right after the answers of a turn have left, before the next questions are read."""
 AGAIN = 0.5
 """Seconds until connections are accepted again after a failure, however busy the open ones are."""
 UNSENT_MAX = 4 * 1024 * 1024

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from callgate.audit.kinds.record import KINDS
 from callgate.export.formats import ocsf
-from callgate.export.formats.meaning import MEANINGS
+from callgate.export.formats.meaning import MEANINGS, severity
 from exported import DETAILS, GOLDEN, ORIGIN, rendered, samples
 from google.protobuf import json_format
 from jsonschema import Draft202012Validator
@@ -35,6 +36,29 @@ def test_every_kind_that_is_documented_or_has_a_meaning_has_golden_files() -> No
     documented = {kind for row in rows for kind in re.findall(r"`([a-z]+\.[a-z]+)`", row.split("|")[1])}
     ours = {kind for kind in documented if kind in MEANINGS}
     assert ours | set(MEANINGS) <= set(DETAILS)
+
+
+def test_every_kind_of_the_schema_has_a_meaning_and_golden_files() -> None:
+    assert sorted(set(KINDS) - set(MEANINGS)) == [], "add it in export/formats/meaning.py"
+    assert sorted(set(KINDS) - set(DETAILS)) == [], "add a sample in tests/fakes/exported.py, and run that"
+
+
+def test_kinds_have_the_class_that_their_noun_says() -> None:
+    api = {kind for kind in MEANINGS if kind.split(".")[0] in ("call", "hook", "prompt", "tools")}
+    api |= {"model.asked", "model.answered"}
+    assert {MEANINGS[kind].ocsf for kind in api} == {6003}
+    assert {MEANINGS[f"server.{done}"].ocsf for done in ("launched", "started", "ended")} == {1007}
+    assert {one.ocsf for kind, one in MEANINGS.items() if kind.startswith("finding.")} == {2004}
+
+
+def test_a_finding_is_as_severe_as_it_says() -> None:
+    found = {one.event.kind: severity(one.event) for one in samples() if "severity" in one.event.detail}
+    assert found == {
+        "finding.unasked": 4,
+        "finding.missing": 2,
+        "finding.changed": 4,
+        "finding.bypassed": 3,
+    }
 
 
 @pytest.fixture(scope="module")

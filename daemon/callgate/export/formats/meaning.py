@@ -106,6 +106,13 @@ MEANINGS = {
     "spool.taken": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
     "spool.opened": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
     "spool.unreadable": _FOUND,
+    "coverage.changed": Meaning(CONFIG, 1, LOW, "configuration", "change"),
+    "coverage.failed": _ALARM,
+    "canary.refused": Meaning(API, OTHER, INFORMATIONAL, "api", "access"),
+    "finding.unasked": _ALARM,
+    "finding.missing": Meaning(FINDING, 1, LOW, "intrusion_detection"),
+    "finding.changed": _ALARM,
+    "finding.bypassed": _ALARM,
     "log.broken": Meaning(FINDING, 1, CRITICAL, "intrusion_detection"),
     "log.gap": _ALARM,
     "log.unreadable": _ALARM,
@@ -124,6 +131,7 @@ MEANINGS = {
     "export.test": Meaning(LIFECYCLE, OTHER, INFORMATIONAL, "process"),
 }
 _BY_NOUN = {"finding": _FOUND, "detection": _FOUND, "call": MEANINGS["call.asked"], "hook": MEANINGS["call.asked"]}
+_SAID = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 _UNKNOWN = Meaning(BASE, OTHER, INFORMATIONAL, "host")
 
 URGENT = frozenset({"log.checkpoint", "log.witnessed", "log.forked", "log.broken", "key.rotated"})
@@ -138,6 +146,8 @@ def meaning(kind: str) -> Meaning:
 def severity(event: Event) -> int:
     """As OCSF numbers it. What was stopped, or would have been, is at least of low severity."""
     found = meaning(event.kind).severity
+    if event.kind.startswith("finding."):  # it says so itself
+        found = _SAID.get(str(event.detail.get("severity")), found)
     if event.effect == "deny":
         return max(found, MEDIUM)
     if event.effect in ("ask", "redact"):
