@@ -161,8 +161,13 @@ class Processes(Part):
         return theirs is None or os.path.realpath(theirs.get("HOME", "")) == home
 
     def _cause(self, node: Node) -> Cause:
-        is_hook = any(word.startswith(f"{self._daemon.folders.data}/hooks") for word in node.argv[:6])
-        return self._calls.of(node, list(self._follower.tree.above(node.pid)), is_hook)
+        above = list(self._follower.tree.above(node.pid))
+        return self._calls.of(node, above, any(self._is_hook(one) for one in (node, *above)))
+
+    def _is_hook(self, node: Node) -> bool:
+        """Does it run a hook of ours? First its launcher, which then becomes the client."""
+        where = self._daemon.folders
+        return any(word.startswith(f"{where.data}/hooks/") or word == f"{where.shim}/hook.py" for word in node.argv[:6])
 
     def _refresh_calls(self) -> None:
         with contextlib.suppress(AuditError):
