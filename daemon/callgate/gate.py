@@ -30,7 +30,7 @@ from callgate.policy.cedar import Policies
 from callgate.policy.facts import Moment, Request
 from callgate.policy.pinning import Judged
 from callgate.policy.schema import ASKED
-from callgate.settings import Personal, Settings
+from callgate.settings import Payload, Personal, Settings
 
 log = logging.getLogger(__name__)
 
@@ -228,9 +228,10 @@ class Gate:
         return verdict
 
     def record(self, event: Event, kept: Kept | None = None) -> None:
-        """Write down an event, its reason and free text redacted, and what is kept of its payload."""
-        people = self.settings.audit.personal is Personal.MARK
-        self._stage(redact_event(event, self.payload_key, people=people), kept)
+        """Write down an event, its reason and free text redacted (unless all is kept), and its payload."""
+        if (audit := self.settings.audit).payload is not Payload.FULL:
+            event = redact_event(event, self.payload_key, people=audit.personal is Personal.MARK)
+        self._stage(event, kept)
 
     def commit(self) -> bool:
         """Make all staged rows durable. False if that failed: then the verdicts given since are void, and `in_doubt`
