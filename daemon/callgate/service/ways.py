@@ -199,9 +199,8 @@ class Ways:
                 yield Trial(way, _asking(address), "model", checks_pid=True)
 
     def _others(self, agent: Agent) -> Iterator[Trial]:
-        every = self._daemon.settings.watch.full_look
-        seen = f"its servers are looked for among the processes every {every} s; no canary goes that way"
-        yield Trial(Way(agent.id, Channel.PROCESSES, "processes", "", why=seen, step="callgate agents"))
+        seen = "its processes are followed while the daemon runs; no canary goes that way"
+        yield Trial(Way(agent.id, Channel.PROCESSES, "processes", "", why=seen, step="callgate tree"))
         seen = "its config files are watched; no canary goes that way"
         yield Trial(Way(agent.id, Channel.FILES, "files", "", why=seen, step="callgate log"))
 
