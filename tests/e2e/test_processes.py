@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -98,8 +99,9 @@ def test_ordinary_work_gives_no_finding(site: Installation, agent: AgentProcess,
     until((agent.project / "done").exists, "the end of the work", 120)
     counts = session(site, agent.pid)
     assert counts["seen"] + counts["short"] > 20
-    agent.start("sleep", "5", stdio="pipe")  # all looks at what there was are over when it ends
-    until(lambda: [row for row in site.rows(kind="process.ended") if row["detail"]["ms"] >= 4500], "the last one", 60)
+    last = agent.start("sleep", "5", stdio="pipe")  # all looks at what there was are over when it is gone
+    until(lambda: f'"pid": {last},' in json.dumps(session(site, agent.pid)), "the last one to be seen", 60)
+    until(lambda: f'"pid": {last},' not in json.dumps(session(site, agent.pid)), "its end to be seen", 60)
     assert site.client.findings()["findings"] == []
     assert len(site.rows(kind="process.started")) <= 220
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WAITING, STARTED, REFUSED = "waiting", "started", "refused"
 """What became of the question whether the server may run."""
+UNHEARD_MAX = 64 * 1024
+"""Bytes of the client that are remembered for a server that has said nothing: an `initialize` has about a thousand."""
 DOUBT = "on_doubt"
 """The rule that is named when the gate did not answer."""
 
@@ -81,7 +83,7 @@ class Asking:
 class Relay(Asking):
     """The events of one session. After each of them `out` and `questions.frames` hold what is to be written."""
 
-    __slots__ = ("_answers", "_early", "_ended", "_requests", "_since", "argv", "launch", "out", "program")
+    __slots__ = ("_answers", "_early", "_ended", "_requests", "_since", "_unheard", "argv", "launch", "out", "program")
 
     def __init__(self, terms: Terms, record: Callable[[dict[str, object]], bool], now: float) -> None:
         super().__init__(terms, record, now)
@@ -95,6 +97,8 @@ class Relay(Asking):
         """In observe mode the server starts without waiting; the gate may still say no."""
         self.argv: list[str] = []
         """The command line to start in the place of the agent's, if there is one."""
+        self._unheard: bytearray | None = bytearray()
+        """What the client said as long as the server has said nothing; None afterwards, or if it is too much."""
         self.program = ""
         """The file to execute, if the gate names it: nothing is looked up a second time."""
 
@@ -109,7 +113,7 @@ class Relay(Asking):
         if self.launch is WAITING:
             self._early.append(chunk)
         else:
-            self._requests.feed(chunk, now)
+            self._pass(chunk, now)
 
     def client_ended(self, now: float) -> None:
         """The client will say no more."""
@@ -119,6 +123,7 @@ class Relay(Asking):
 
     def from_server(self, chunk: bytes, now: float) -> None:
         """Bytes from the server."""
+        self._unheard = None
         self._answers.feed(chunk, now)
 
     def server_ended(self) -> None:
@@ -186,9 +191,25 @@ class Relay(Asking):
         if before is WAITING:
             early, self._early = self._early, []
             for chunk in early:
-                self._requests.feed(chunk, now)
+                self._pass(chunk, now)
             if self._ended:
                 self._requests.finish(now)
+        elif self.launch is REFUSED:
+            self._answer_unheard(now)
+
+    def _pass(self, chunk: bytes, now: float) -> None:
+        """Let the client's bytes go on, and remember them until the server has said something."""
+        self._requests.feed(chunk, now)
+        if self._unheard is not None:
+            self._unheard += chunk
+            if len(self._unheard) > UNHEARD_MAX:
+                self._unheard = None
+
+    def _answer_unheard(self, now: float) -> None:
+        """A server that is ended before it said anything owes the client all answers: they are given in its place."""
+        unheard, self._unheard = self._unheard, None
+        if unheard and unheard.endswith(b"\n") and not self._requests.held:
+            self._requests.feed(bytes(unheard), now)
 
     def _oblige(self, detail: dict[str, object]) -> None:
         """Take over what the gate wants to be started. Raises ValueError if it makes no sense."""
