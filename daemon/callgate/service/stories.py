@@ -32,6 +32,10 @@ SESSIONS_MAX = 100
 """Runs that are looked after at a time: those that wrote rows last."""
 QUIET = 15 * 60 * 10**9
 """Nanoseconds without a row after which a run is looked after no more."""
+LOOKED_ROWS = 2_000
+"""Newest rows of one run that are looked at for disagreements."""
+SECOND_WITNESSES = ("model.answered", "hook.asked")
+"""Kinds of rows that tell of a second channel: a run without any of them cannot disagree with itself."""
 KINDS = ("finding.unasked", "finding.missing", "finding.changed", "finding.bypassed")
 
 
@@ -45,7 +49,7 @@ class Stories(Part):
         self._next = 0.0
         self._read = 0
         self._live: OrderedDict[str, int] = OrderedDict()
-        """Runs that wrote rows lately, with the time of the last one."""
+        """Runs that a second channel told of lately, with the time of its last row."""
         self._told: set[tuple[str, str, int]] = set()
 
     def start(self) -> None:
@@ -66,11 +70,14 @@ class Stories(Part):
     def look(self) -> None:
         """Judge the runs that wrote rows lately."""
         now = time.time_ns()
-        for row in self._daemon.reader.rows(Filter(after=self._read, limit=ROWS_MAX)):
-            self._read = row.seq
-            if row.event.session and row.event.kind not in KINDS:
-                self._live[row.event.session] = row.event.time
-                self._live.move_to_end(row.event.session)
+        newest = self._daemon.reader.first_and_last()[1]
+        for kind in SECOND_WITNESSES:
+            wanted = Filter(kind=kind, after=self._read, before=newest + 1, limit=ROWS_MAX)
+            for row in self._daemon.reader.rows(wanted):
+                if row.event.session:
+                    self._live[row.event.session] = row.event.time
+                    self._live.move_to_end(row.event.session)
+        self._read = newest
         while len(self._live) > SESSIONS_MAX:
             self._live.popitem(last=False)
         for session, last in list(self._live.items()):
@@ -113,12 +120,12 @@ class Stories(Part):
             raise CallgateError(f"session {session}", "is not in the log", "`callgate session` lists them")
         return {**tell(rows, time.time_ns()), "cut": len(rows) == ROWS_MAX}
 
-    def _rows(self, session: str) -> list[Row]:
-        newest = self._daemon.reader.rows(Filter(session=session, limit=ROWS_MAX, newest_first=True))
+    def _rows(self, session: str, most: int = ROWS_MAX) -> list[Row]:
+        newest = self._daemon.reader.rows(Filter(session=session, limit=most, newest_first=True))
         return sorted(newest, key=lambda row: row.seq)
 
     def _judge(self, session: str, now: int) -> None:
-        rows = self._rows(session)
+        rows = self._rows(session, LOOKED_ROWS)
         seen = read(rows)
         fresh = [one for one in findings(seen, join(seen), now) if (one.kind, session, one.view.seq) not in self._told]
         agent = next((row.event.agent for row in rows if row.event.agent), "")
