@@ -90,7 +90,7 @@ def test_an_agent_reaches_its_model_through_the_gate_and_the_call_it_makes_is_jo
     wrapped = file.read_bytes()
     product.run("model", "route", agent.id)
     routed = file.read_bytes()
-    assert b"/model/" in routed and routed != wrapped
+    assert f":{product.port}/model/".encode() in routed and routed != wrapped
     for _ in range(TRIES):
         outcome = run(without_address(agent), home, model.url)
         if model.results:
@@ -113,7 +113,7 @@ def test_an_agent_reaches_its_model_through_the_gate_and_the_call_it_makes_is_jo
     assert story["findings"] == [] and story["ambiguous"] == 0
     untouched = file.read_bytes() == routed  # some agents write their own files while they work
     product.run("model", "unroute")
-    assert b"/model/" not in file.read_bytes() and model.url.encode() in file.read_bytes()
+    assert f":{product.port}/model/".encode() not in file.read_bytes() and model.url.encode() in file.read_bytes()
     assert not untouched or file.read_bytes() == wrapped
     product.run("down")
     assert not untouched or file.read_bytes() == before
